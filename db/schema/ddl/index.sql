@@ -1,0 +1,14 @@
+-- The verbs that the other files speak; one function a file.
+create schema if not exists ddl;
+comment on schema ddl is 'Verbs for table files: each applies one pattern, and can be run again.';
+revoke all on schema ddl from public;
+alter default privileges revoke execute on functions from public;
+
+--!include ddl/enum.sql
+--!include ddl/constraint.sql
+--!include ddl/policy.sql
+--!include ddl/trigger.sql
+--!include ddl/tenant_table.sql
+--!include ddl/private_table.sql
+--!include ddl/foreign_key.sql
+--!include ddl/enqueue.sql

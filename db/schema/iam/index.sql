@@ -1,0 +1,14 @@
+-- Who is here: tenants, users, their memberships, and the actors that everything done points to.
+create schema if not exists iam;
+comment on schema iam is 'Identity: tenants, users, memberships, actors.';
+grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
+
+--!include iam/types.sql
+--!include iam/tenants.sql
+--!include iam/users.sql
+--!include iam/memberships.sql
+--!include iam/actors.sql
+--!include iam/user_credentials.sql
+--!include iam/find_login.sql
+--!include iam/create_tenant.sql
+--!include iam/create_user.sql

@@ -1,0 +1,23 @@
+-- The role of a user in a tenant.
+create table if not exists iam.memberships (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  user_id uuid not null constraint memberships_user_id_fkey references iam.users (id) on delete cascade,
+  role iam.membership_role not null default 'member',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint memberships_pkey primary key (tenant_id, id)
+);
+comment on table iam.memberships is E'@typeid membership\nThat a user belongs to this tenant, and what they may do in it.';
+comment on column iam.memberships.role is 'What the user may do here.';
+create unique index if not exists memberships_user_id_key on iam.memberships (tenant_id, user_id) where deleted_at is null;
+create index if not exists memberships_user_id_idx on iam.memberships (user_id, tenant_id);
+select ddl.tenant_table('iam.memberships', p_update => '{role}', p_write_role => 'rowhouse_admin', p_system => 'select');
+grant select, insert, update on iam.memberships to rowhouse_definer;
+
+-- A user is visible to the tenants they belong to: the membership's own wall decides which tenant that is.
+select ddl.policy('iam.users', 'tenant_wall', $$as restrictive for all to public
+  using (exists (select from iam.memberships m where m.user_id = users.id and m.tenant_id = app.tenant_id()))$$);
+select ddl.policy('iam.users', 'select_viewer', 'for select to rowhouse_viewer using (true)');
+select ddl.policy('iam.users', 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');

@@ -1,0 +1,8 @@
+-- The book: every object of the database, in load order. Each file can be run again at any time.
+--!include ddl/index.sql
+--!include app/index.sql
+--!include private/index.sql
+--!include staging/index.sql
+--!include iam/index.sql
+--!include pipeline/index.sql
+--!include lists/index.sql

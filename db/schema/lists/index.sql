@@ -1,0 +1,17 @@
+-- Lists: what comes in, what is learnt about it, what goes out.
+create schema if not exists lists;
+comment on schema lists is 'Lists of contact data: imports, entries, enrichment, exports.';
+grant usage on schema lists to rowhouse_viewer, rowhouse_system;
+
+--!include lists/types.sql
+--!include lists/lists.sql
+--!include lists/list_imports.sql
+--!include lists/list_import_rows.sql
+--!include lists/list_entries.sql
+--!include lists/list_entries_indexes.sql
+--!include lists/enrichment_plans.sql
+--!include lists/enrichment_plan_steps.sql
+--!include lists/enrichment_queue_jobs.sql
+--!include lists/enrichment_results.sql
+--!include lists/export_jobs.sql
+--!include lists/export_files.sql

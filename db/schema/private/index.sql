@@ -1,0 +1,9 @@
+-- What no request may read: password hashes, worker heartbeats, the seams to the queue.
+create schema if not exists private;
+comment on schema private is 'Never exposed: credentials, worker heartbeats and the functions that cross the wall by name.';
+revoke all on schema private from public;
+grant usage on schema private to rowhouse_identity, rowhouse_worker, rowhouse_system;
+grant usage, create on schema private to rowhouse_definer, rowhouse_worker;
+
+--!include private/add_worker_jobs.sql
+--!include private/worker_heartbeats.sql
