@@ -31,6 +31,7 @@ comment on column lists.export_jobs.total_count is 'How many entries will be wri
 comment on column lists.export_jobs.row_count is 'How many entries were written so far.';
 comment on column lists.export_jobs.byte_count is 'Size of what was written so far, in bytes.';
 comment on column lists.export_jobs.delivery is 'How the file was handed over.';
+comment on column lists.export_jobs.error_code is 'Code of the error that ended the export.';
 comment on column lists.export_jobs.started_by is 'Actor who started the export.';
 create index if not exists export_jobs_list_id_idx on lists.export_jobs (tenant_id, list_id, id);
 create index if not exists export_jobs_status_idx on lists.export_jobs (tenant_id, status, id);

@@ -6,9 +6,9 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system;
 --!include lists/types.sql
 --!include lists/lists.sql
 --!include lists/list_imports.sql
---!include lists/list_import_rows.sql
 --!include lists/list_entries.sql
 --!include lists/list_entries_indexes.sql
+--!include lists/list_import_rows.sql
 --!include lists/enrichment_plans.sql
 --!include lists/enrichment_plan_steps.sql
 --!include lists/enrichment_queue_jobs.sql

@@ -21,5 +21,7 @@ comment on column lists.list_import_rows.raw is 'The row as it stood in the file
 comment on column lists.list_import_rows.previous is E'@behavior -*\nThe entry''s fields before this row changed them; undo puts them back.';
 create index if not exists list_import_rows_line_number_idx on lists.list_import_rows (tenant_id, list_import_id, line_number);
 create index if not exists list_import_rows_outcome_idx on lists.list_import_rows (tenant_id, list_import_id, outcome, line_number);
+create index if not exists list_import_rows_list_entry_id_idx on lists.list_import_rows (tenant_id, list_entry_id) where list_entry_id is not null;
 select ddl.foreign_key('lists.list_import_rows', 'list_import_id', 'lists.list_imports', 'cascade', p_index => false);
+select ddl.foreign_key('lists.list_import_rows', 'list_entry_id', 'lists.list_entries', 'set null', p_index => false);
 select ddl.tenant_table('lists.list_import_rows');

@@ -26,6 +26,7 @@ comment on column pipeline.jobs.task is 'Name of the task that does it.';
 comment on column pipeline.jobs.subject_type is 'Table of the row that the job works on.';
 comment on column pipeline.jobs.subject_id is 'Row that the job works on.';
 comment on column pipeline.jobs.attempt_count is 'How often it was started.';
+comment on column pipeline.jobs.max_attempts is 'After how many failed attempts it counts as dead.';
 comment on column pipeline.jobs.progress is 'From 0 to 1.';
 comment on column pipeline.jobs.error_code is 'Code of the last error.';
 comment on column pipeline.jobs.error_message is 'What the last error said.';
