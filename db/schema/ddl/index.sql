@@ -11,4 +11,5 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/tenant_table.sql
 --!include ddl/private_table.sql
 --!include ddl/foreign_key.sql
+--!include ddl/counter.sql
 --!include ddl/enqueue.sql
