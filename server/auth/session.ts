@@ -1,0 +1,45 @@
+/** The roles a token may carry, from least to most; each may do what the ones before it may. */
+export const tokenRoles = ["viewer", "member", "manager", "admin", "owner"] as const;
+
+/** What a user may do in a tenant. */
+export type TokenRole = (typeof tokenRoles)[number];
+
+/** Who sends a request: nobody, a user who has not chosen a tenant, or an actor inside one tenant. */
+export interface Session {
+  readonly userId?: string | undefined;
+  readonly tenantId?: string | undefined;
+  readonly actorId?: string | undefined;
+  /** Undefined when nobody is signed in. */
+  readonly role?: TokenRole | undefined;
+  /** When the token ends, in seconds since 1970. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** A request without a token. */
+export const anonymous: Session = Object.freeze({});
+
+/** Database role of each token role: constants, so that no claim ever becomes the name of a role. */
+const databaseRoles: Readonly<Record<TokenRole, string>> = {
+  viewer: "rowhouse_viewer",
+  member: "rowhouse_member",
+  manager: "rowhouse_manager",
+  admin: "rowhouse_admin",
+  owner: "rowhouse_admin",
+};
+
+/** The database role that a session acts as. */
+export function databaseRole(session: Session): string {
+  if (session.role === undefined) return "rowhouse_anonymous";
+  return session.tenantId === undefined ? "rowhouse_viewer" : databaseRoles[session.role];
+}
+
+/** The settings of each transaction of a session; every key is always present, so nothing is left to the connection. */
+export function pgSettings(session: Session): Record<string, string> {
+  return {
+    role: databaseRole(session),
+    "jwt.claims.sub": session.userId ?? "",
+    "jwt.claims.tenant_id": session.tenantId ?? "",
+    "jwt.claims.actor_id": session.actorId ?? "",
+    "jwt.claims.role": session.role ?? "",
+  };
+}

@@ -1,0 +1,48 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomUUID } from "node:crypto";
+import type { NextFunction, Request, Response } from "express";
+import { anonymous, type Session } from "../auth/session.ts";
+
+/** What is known of the request, or socket operation, that is being served. */
+export interface RequestScope {
+  readonly requestId: string;
+  session: Session;
+  /** Kind and name of the GraphQL operation, such as `query ListPage`. */
+  operation?: string | undefined;
+  /** Code of the first error of the response. */
+  code?: string | undefined;
+}
+
+const storage = new AsyncLocalStorage<RequestScope>();
+
+/** The scope of the request that is being served, wherever in its call tree; undefined outside requests. */
+export function currentRequest(): RequestScope | undefined {
+  return storage.getStore();
+}
+
+/** Runs a function, and all that it awaits, within a scope. */
+export function withRequestScope<T>(scope: RequestScope, run: () => T): T {
+  return storage.run(scope, run);
+}
+
+const saneId = /^[\w.:-]{8,128}$/;
+
+/** A request id: the one that was sent when it is sane, else a new one. */
+export function requestIdOf(sent: string | string[] | undefined): string {
+  return typeof sent === "string" && saneId.test(sent) ? sent : randomUUID();
+}
+
+/** Opens the scope of a request and names its id in the response. */
+export function requestScope(req: Request, res: Response, next: NextFunction): void {
+  const scope: RequestScope = { requestId: requestIdOf(req.headers["x-request-id"]), session: anonymous };
+  res.locals["scope"] = scope;
+  res.setHeader("X-Request-Id", scope.requestId);
+  withRequestScope(scope, next);
+}
+
+/** The scope of a request that passed the `requestScope` middleware. */
+export function scopeOf(res: { readonly locals?: Record<string, unknown> }): RequestScope {
+  const scope = res.locals?.["scope"] as RequestScope | undefined;
+  if (scope === undefined) throw new Error("This request did not pass the requestScope middleware.");
+  return scope;
+}

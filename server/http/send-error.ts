@@ -1,0 +1,30 @@
+import type { Response } from "express";
+import { errorKinds, type RowhouseError } from "../../lib/errors.ts";
+import { scopeOf } from "./request-scope.ts";
+
+/** Answers a plain HTTP route with an error as JSON: code, message, field, details, request id. */
+export function sendError(res: Response, error: RowhouseError, status: number = error.status): void {
+  const { code, message, field, details } = error;
+  const { requestId } = noteCode(res, error);
+  res.status(status).json({ code, message, field, details, requestId });
+}
+
+/** Answers a GraphQL request that was refused before it was read. */
+export function sendGraphqlError(res: Response, error: RowhouseError): void {
+  const { requestId } = noteCode(res, error);
+  const { code, message, field, details } = error;
+  const accepts = res.req.headers.accept ?? "";
+  const type = accepts.includes("application/graphql-response+json")
+    ? "application/graphql-response+json"
+    : "application/json";
+  res
+    .status(errorKinds[code].status)
+    .type(`${type}; charset=utf-8`)
+    .send(JSON.stringify({ errors: [{ message, extensions: { code, field, details, requestId } }] }));
+}
+
+function noteCode(res: Response, error: RowhouseError) {
+  const scope = scopeOf(res);
+  scope.code = error.code;
+  return scope;
+}
