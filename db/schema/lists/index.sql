@@ -13,5 +13,8 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system;
 --!include lists/enrichment_plan_steps.sql
 --!include lists/enrichment_queue_jobs.sql
 --!include lists/enrichment_results.sql
+--!include lists/run_enrichment_plan.sql
+--!include lists/cancel_enrichment_run.sql
+--!include lists/auto_run_enrichment.sql
 --!include lists/export_jobs.sql
 --!include lists/export_files.sql
