@@ -1,0 +1,93 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What the file postmaster.pid says about a running cluster. */
+export interface PostmasterFile {
+  readonly pid: number;
+  readonly port: number;
+  readonly isReady: boolean;
+}
+
+/** Reads postmaster.pid; undefined when there is none or it is not complete yet. */
+export function readPostmasterFile(clusterDir: string): PostmasterFile | undefined {
+  const file = join(clusterDir, "postmaster.pid");
+  if (!existsSync(file)) return undefined;
+  const lines = readFileSync(file, "utf8").split("\n");
+  const [pid, port] = [Number(lines[0]), Number(lines[3])];
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  return { pid, port, isReady: lines[7]?.trim() === "ready" };
+}
+
+/** Whether a process of that id exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/**
+ * The ids of PostgreSQL's processes for a cluster, its main process first. Every one of them works in the cluster's
+ * folder, which tells it from a stranger that got the same id after a restart.
+ */
+export function clusterProcesses(clusterDir: string): number[] {
+  if (!existsSync(clusterDir)) return [];
+  const main = readPostmasterFile(clusterDir)?.pid;
+  if (!existsSync("/proc/self/cwd")) return main !== undefined && isPostgres(main) ? [main] : [];
+  const folder = realpathSync(clusterDir);
+  const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && workingFolder(name) === folder);
+  return found.map(Number).sort((a, b) => Number(b === main) - Number(a === main));
+}
+
+/**
+ * Stops what runs on a cluster: its main process by a fast shutdown, which ends sessions and writes everything down;
+ * leftovers, and a main process that takes longer than `patienceMs`, by force. The next start recovers either way.
+ */
+export async function stopClusterProcesses(clusterDir: string, patienceMs = 60_000): Promise<void> {
+  const main = readPostmasterFile(clusterDir)?.pid;
+  for (const [signal, waitMs] of [
+    ["SIGINT", patienceMs],
+    ["SIGQUIT", 5_000],
+    ["SIGKILL", 5_000],
+  ] as const) {
+    const running = clusterProcesses(clusterDir);
+    const targets = running[0] === main && signal !== "SIGKILL" ? running.slice(0, 1) : running;
+    for (const pid of targets) send(pid, signal);
+    if (await allGone(clusterDir, waitMs)) return;
+  }
+}
+
+async function allGone(clusterDir: string, waitMs: number): Promise<boolean> {
+  const until = Date.now() + waitMs;
+  let running = clusterProcesses(clusterDir);
+  while (running.length > 0 && Date.now() < until) {
+    await sleep(25);
+    running = running.filter(isAlive);
+    if (running.length === 0) running = clusterProcesses(clusterDir);
+  }
+  return running.length === 0;
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+function workingFolder(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
+}
+
+function isPostgres(pid: number): boolean {
+  return spawnSync("ps", ["-p", String(pid), "-o", "comm="], { encoding: "utf8" }).stdout.includes("postgres");
+}

@@ -1,0 +1,147 @@
+import { z } from "zod";
+
+/** One setting: the environment variable it is read from, its type and default, and what it does. */
+export interface Variable {
+  readonly env: string;
+  readonly type: z.ZodType;
+  /** The text used when the variable is unset; undefined when there is none. */
+  readonly default: string | undefined;
+  readonly sentence: string;
+  /** Never printed. */
+  readonly secret: boolean;
+}
+
+const text = z.string();
+const int = (min: number, max: number) => z.coerce.number("must be a number").int().min(min).max(max);
+const postgresUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, "must look like postgres://user:password@host:5432/database")
+  .optional();
+
+function variable<T extends z.ZodType>(env: string, type: T, preset: string | undefined, sentence: string) {
+  return { env, type, default: preset, sentence, secret: false } as const satisfies Variable;
+}
+
+function secret<T extends z.ZodType>(env: string, type: T, sentence: string) {
+  return { env, type, default: undefined, sentence, secret: true } as const satisfies Variable;
+}
+
+/** Every setting of Rowhouse. To add one, add one line. */
+export const variables = {
+  databaseUrl: secret(
+    "DATABASE_URL",
+    postgresUrl,
+    "Connection of an administrator, for roles and migrations. Unset: an embedded PostgreSQL 18 is started.",
+  ),
+  serverDatabaseUrl: secret(
+    "ROWHOUSE_SERVER_DATABASE_URL",
+    postgresUrl,
+    "Connection of the API server. Unset: role rowhouse_server on the same database, password derived from ROWHOUSE_SECRET.",
+  ),
+  workerDatabaseUrl: secret(
+    "ROWHOUSE_WORKER_DATABASE_URL",
+    postgresUrl,
+    "Connection of the worker. Unset: role rowhouse_worker on the same database, password derived from ROWHOUSE_SECRET.",
+  ),
+  host: variable("HOST", text.min(1), "127.0.0.1", "Address to listen on; 0.0.0.0 for every interface."),
+  port: variable("PORT", int(0, 65535), "5678", "Port to listen on; 0 takes a free one."),
+  dataDir: variable(
+    "ROWHOUSE_DATA_DIR",
+    text.min(1),
+    "./data",
+    "Folder of the embedded PostgreSQL, of exports and of reject files.",
+  ),
+  nodeEnv: variable(
+    "NODE_ENV",
+    z.enum(["development", "production", "test"]),
+    "development",
+    "development shows Ruru at / and full error messages in the log; production requires ROWHOUSE_SECRET.",
+  ),
+  secret: secret(
+    "ROWHOUSE_SECRET",
+    text.min(32, "must have at least 32 characters, such as the output of: openssl rand -hex 32").optional(),
+    "Signs tokens and links and derives passwords. Required in production; elsewhere made once and kept in the data folder.",
+  ),
+  jwtIssuer: variable("ROWHOUSE_JWT_ISSUER", text.min(1), "rowhouse", "The iss claim that is written and required."),
+  jwtAudience: variable(
+    "ROWHOUSE_JWT_AUDIENCE",
+    text.min(1),
+    "rowhouse",
+    "The aud claim that is written and required.",
+  ),
+  accessTokenMinutes: variable(
+    "ROWHOUSE_ACCESS_TOKEN_MINUTES",
+    int(1, 1440),
+    "15",
+    "How long an access token lives, in minutes.",
+  ),
+  logLevel: variable(
+    "ROWHOUSE_LOG_LEVEL",
+    z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
+    "info",
+    "The least severe line that is logged.",
+  ),
+  publicUrl: variable(
+    "ROWHOUSE_PUBLIC_URL",
+    z.url({ protocol: /^https?$/ }).optional(),
+    undefined,
+    "The URL clients reach the server by, for links. Unset: http://HOST:PORT.",
+  ),
+  pageSizeMax: variable("ROWHOUSE_PAGE_SIZE_MAX", int(1, 100_000), "1000", "The most rows a page of the API may have."),
+  queryDepthMax: variable("ROWHOUSE_QUERY_DEPTH_MAX", int(1, 100), "12", "The deepest a GraphQL operation may nest."),
+  queryAliasesMax: variable(
+    "ROWHOUSE_QUERY_ALIASES_MAX",
+    int(0, 10_000),
+    "50",
+    "The most aliases a GraphQL operation may have, after fragments are expanded.",
+  ),
+  queryCostMax: variable(
+    "ROWHOUSE_QUERY_COST_MAX",
+    int(1, 1_000_000_000),
+    "100000",
+    "The highest cost of a GraphQL operation: fields times the rows they may return.",
+  ),
+  querySelectionsMax: variable(
+    "ROWHOUSE_QUERY_SELECTIONS_MAX",
+    int(1, 1_000_000),
+    "2000",
+    "The most fields a GraphQL operation may select, after fragments are expanded.",
+  ),
+  bodyBytesMax: variable(
+    "ROWHOUSE_BODY_BYTES_MAX",
+    int(1024, 1_073_741_824),
+    "1048576",
+    "The largest GraphQL request, in bytes, over HTTP and WebSocket.",
+  ),
+  importBytesMax: variable(
+    "ROWHOUSE_IMPORT_BYTES_MAX",
+    int(1024, 1_099_511_627_776),
+    "10737418240",
+    "The largest uploaded list, in bytes after decompression.",
+  ),
+  workerConcurrency: variable(
+    "ROWHOUSE_WORKER_CONCURRENCY",
+    int(1, 100),
+    "4",
+    "How many jobs a worker runs at a time.",
+  ),
+  exportLinkMinutes: variable(
+    "ROWHOUSE_EXPORT_LINK_MINUTES",
+    int(1, 10_080),
+    "60",
+    "How long a download link is valid, in minutes.",
+  ),
+  embeddedSharedBuffers: variable(
+    "ROWHOUSE_EMBEDDED_SHARED_BUFFERS",
+    text.regex(/^\d+(kB|MB|GB)$/, "must be a size such as 256MB"),
+    "256MB",
+    "Memory the embedded PostgreSQL keeps pages in.",
+  ),
+  poolSize: variable("ROWHOUSE_POOL_SIZE", int(2, 1000), "20", "Connections each process opens to PostgreSQL at most."),
+  statementTimeoutMs: variable(
+    "ROWHOUSE_STATEMENT_TIMEOUT_MS",
+    int(0, 3_600_000),
+    "10000",
+    "After how many milliseconds a statement of an API request is cancelled; 0 never.",
+  ),
+} as const;
