@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { runMigrations } from "graphile-worker";
+import * as graphileMigrate from "graphile-migrate";
+import { escapeIdentifier, Pool, type Client } from "pg";
+import { connectAdmin, isMissingDatabase, maintenanceUrl } from "./admin-connection.ts";
+import { databaseName } from "./database-urls.ts";
+import { asRole, ledgerName, ledgerSettings, type Report } from "./ledger.ts";
+
+export { ensureRoles } from "./roles.ts";
+
+/**
+ * Brings a database up to date: makes it when it is missing, installs or upgrades the queue, then applies the ledger.
+ * The roles must exist. Several processes may do this at once: they wait for each other.
+ */
+export async function migrate(adminUrl: string, report: Report = () => undefined): Promise<void> {
+  await withSetupLock(adminUrl, async (client) => {
+    await installQueue(adminUrl);
+    await graphileMigrate.migrate(ledgerSettings(adminUrl, report));
+    await untilLedgerIsClosed(client);
+  });
+}
+
+/** Makes the database when it is missing, with the queue in it, and nothing of our own. */
+export async function prepareDatabase(adminUrl: string): Promise<void> {
+  await withSetupLock(adminUrl, () => installQueue(adminUrl));
+}
+
+/** Makes the database when it is missing; optionally as a copy of a template that nobody is connected to. */
+export async function ensureDatabase(adminUrl: string, template?: string): Promise<void> {
+  const name = escapeIdentifier(databaseName(adminUrl));
+  const client = await connectAdmin(await maintenanceUrl(adminUrl));
+  try {
+    const { rowCount } = await client.query("select from pg_database where datname = $1", [databaseName(adminUrl)]);
+    if (!rowCount) {
+      const source = template === undefined ? "template0" : escapeIdentifier(template);
+      await ignoreDuplicate(client.query(`create database ${name} owner rowhouse_owner template ${source}`));
+    }
+    await client.query("begin");
+    await client.query("select pg_advisory_xact_lock(hashtext('rowhouse roles'))");
+    await client.query(`revoke all on database ${name} from public`);
+    await client.query(`grant connect, temporary on database ${name} to rowhouse_server, rowhouse_worker`);
+    await client.query("commit");
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * Installs or upgrades the schema graphile_worker as its owner, the role rowhouse_worker. Our own schema calls its
+ * functions, so it comes first.
+ */
+export async function installQueue(adminUrl: string): Promise<void> {
+  const client = await connectAdmin(adminUrl);
+  const pool = new Pool({ connectionString: asRole(adminUrl, "rowhouse_worker"), max: 2 });
+  // graphile-worker asks for these handlers; a lost connection makes the running query fail, which is enough.
+  pool.on("error", () => undefined);
+  pool.on("connect", (connection) => connection.on("error", () => undefined));
+  const name = escapeIdentifier(databaseName(adminUrl));
+  try {
+    const { rows } = await client.query<{ exists: boolean }>(
+      "select to_regclass('graphile_worker.migrations') is not null as exists",
+    );
+    // `create schema if not exists` asks for the right to create one even where it exists.
+    if (!rows[0]?.exists) {
+      await client.query("create schema if not exists graphile_worker authorization rowhouse_worker");
+      await client.query(`grant create on database ${name} to rowhouse_worker`);
+    }
+    await runMigrations({ pgPool: pool });
+    await client.query(`revoke create on database ${name} from rowhouse_worker`);
+  } finally {
+    await pool.end();
+    await client.end();
+  }
+}
+
+/**
+ * graphile-migrate keeps its connections for a moment after it is done, and ends our process when one of them is lost
+ * meanwhile (because the database is dropped or stopped, say). So wait until they are gone.
+ */
+export async function untilLedgerIsClosed(client: Client): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const { rowCount } = await client.query("select from pg_stat_activity where application_name = $1", [ledgerName]);
+    if (!rowCount) return;
+    await sleep(10);
+  }
+}
+
+async function withSetupLock(adminUrl: string, work: (client: Client) => Promise<void>): Promise<void> {
+  const client = await connectOrCreate(adminUrl);
+  try {
+    await client.query("select pg_advisory_lock(hashtext('rowhouse migrate'))");
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function connectOrCreate(adminUrl: string): Promise<Client> {
+  try {
+    return await connectAdmin(adminUrl);
+  } catch (error) {
+    if (!isMissingDatabase(error)) throw error;
+  }
+  await ensureDatabase(adminUrl);
+  return connectAdmin(adminUrl);
+}
+
+async function ignoreDuplicate(creation: Promise<unknown>): Promise<void> {
+  try {
+    await creation;
+  } catch (error) {
+    if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
+  }
+}
