@@ -44,16 +44,16 @@ function fromLibrary(raw: string, country: string): PhoneNumber | undefined {
  */
 export function readPhone(raw: string, defaultCountry: string): PhoneReading | null {
   const plain = plainNanpDigits(raw, defaultCountry);
-  const line = plain === null ? null : nanpLine(plain);
-  if (plain !== null && line !== null) {
+  if (plain !== null) {
+    const line = nanpLine(plain);
     return {
       e164: `+1${plain}`,
       callingCode: "1",
       nationalNumber: plain,
-      country: line.country,
-      type: line.type.toLowerCase(),
+      country: line?.country ?? null,
+      type: line?.type.toLowerCase() ?? null,
       extension: null,
-      isValid: true,
+      isValid: line !== null,
     };
   }
   if (raw.length > LONGEST_INPUT || !HAS_DIGIT.test(raw)) return null;
