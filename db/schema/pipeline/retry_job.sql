@@ -17,7 +17,7 @@ begin
   where tenant_id = v_job.tenant_id and id = v_job.id
   returning * into v_job;
   perform private.add_worker_jobs(v_job.task,
-    array[json_build_object('tenantId', v_job.tenant_id, 'jobId', v_job.id, 'subjectId', v_job.subject_id)], v_job.max_attempts);
+    array[json_build_object('tenantId', v_job.tenant_id, 'jobId', v_job.id, 'subjectId', v_job.subject_id)]);
   return v_job;
 end
 $$;

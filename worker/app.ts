@@ -1,0 +1,120 @@
+import { EventEmitter } from "node:events";
+import { run, type Runner, type TaskList, type WorkerEvents } from "graphile-worker";
+import type { Pool } from "pg";
+import type { Registry } from "prom-client";
+import type { Config } from "../lib/config.ts";
+import type { Log } from "../lib/log.ts";
+import { createPool } from "../lib/pool.ts";
+import { cronItems, type Schedule } from "./crontab.ts";
+import type { Task, WorkerRuntime } from "./define-task.ts";
+import { heartbeatTimes, startHeartbeat, type HeartbeatTimes } from "./heartbeat.ts";
+import { createJobMetrics } from "./job-metrics.ts";
+import { createQueueLog } from "./queue-log.ts";
+import { tasks as allTasks } from "./tasks/index.ts";
+
+/** What a worker is made of; what is left out is what the process runs with. */
+export interface WorkerOptions {
+  /** Connection of role rowhouse_worker. */
+  readonly databaseUrl: string;
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Registry;
+  readonly tasks?: readonly Task[];
+  readonly crontab?: readonly Schedule[];
+  readonly heartbeat?: HeartbeatTimes;
+  /** How long running jobs may go on after a stop was asked for, in milliseconds; then they are put back. */
+  readonly drainMs?: number;
+}
+
+/** A running worker. */
+export interface WorkerApp {
+  /** The id the queue knows it by. */
+  readonly workerId: string;
+  readonly pool: Pool;
+  /** Rejects when the queue ends by itself because of an error. */
+  readonly failed: Promise<never>;
+  /** Takes no more jobs, lets the running ones end or puts them back, and leaves nothing locked. */
+  stop(): Promise<void>;
+}
+
+/** Starts taking jobs. Throws when the database cannot be reached. */
+export async function startWorker({
+  databaseUrl,
+  config,
+  log,
+  metrics,
+  tasks = allTasks,
+  crontab,
+  heartbeat = heartbeatTimes,
+  drainMs = 10_000,
+}: WorkerOptions): Promise<WorkerApp> {
+  const concurrency = config.workerConcurrency;
+  const pool = createPool({
+    connectionString: databaseUrl,
+    applicationName: "rowhouse worker",
+    log,
+    // Per job: its own work and the look after it; besides, the queue's and the heartbeat's.
+    size: Math.max(config.poolSize, concurrency * 2 + 4),
+  });
+  const drain = new AbortController();
+  const events: WorkerEvents = new EventEmitter();
+  let workerId = "";
+  events.on("pool:create", ({ workerPool }) => (workerId = workerPool.id));
+  const runtime: WorkerRuntime = {
+    pool,
+    log,
+    config,
+    metrics: createJobMetrics(metrics),
+    workerId: () => workerId,
+    drain: drain.signal,
+  };
+
+  const runner = await startRunner(runtime, tasks, crontab, events).catch(async (error) => {
+    await pool.end();
+    throw error;
+  });
+  const pulse = await startHeartbeat(pool, log, workerId, heartbeat).catch(async (error) => {
+    await runner.stop();
+    await pool.end();
+    throw error;
+  });
+
+  let stopping: Promise<void> | undefined;
+  const failed = runner.promise.then(() => new Promise<never>(() => {}));
+  failed.catch(() => {});
+  return {
+    workerId,
+    pool,
+    failed,
+    stop: () =>
+      (stopping ??= (async () => {
+        const timer = setTimeout(() => drain.abort(), drainMs);
+        // A queue that ended by itself says so by refusing to stop; `failed` has told why.
+        await runner.stop().catch(() => {});
+        clearTimeout(timer);
+        await pulse.stop().catch((error) => log.warn({ err: error }, "the heartbeat's row stays until it is swept"));
+        await pool.end();
+      })()),
+  };
+}
+
+async function startRunner(
+  runtime: WorkerRuntime,
+  tasks: readonly Task[],
+  crontab: readonly Schedule[] | undefined,
+  events: WorkerEvents,
+): Promise<Runner> {
+  const taskList: TaskList = Object.fromEntries(tasks.map((task) => [task.name, task.bind(runtime)]));
+  const known = new Set(tasks.map((task) => task.name));
+  return run({
+    pgPool: runtime.pool,
+    taskList,
+    parsedCronItems: cronItems(crontab).filter((item) => known.has(item.task)),
+    concurrency: runtime.config.workerConcurrency,
+    events,
+    noHandleSignals: true,
+    logger: createQueueLog(runtime.log),
+    // Without a delay of 0 the queue does not wait for a finished job to be forgotten, and a stop leaves it locked.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0, gracefulShutdownAbortTimeout: 60_000 } },
+  });
+}

@@ -1,0 +1,25 @@
+import { parseCronItems, type ParsedCronItem } from "graphile-worker";
+import type { TaskName } from "./tasks/index.ts";
+
+/** When a maintenance task runs: a cron pattern in UTC, and how long after a missed time it is made up for. */
+export interface Schedule {
+  readonly task: TaskName;
+  readonly match: string;
+  /** Milliseconds; 0 lets missed times go. */
+  readonly backfillMs?: number;
+}
+
+/** Every scheduled task, one line each. */
+export const crontab: readonly Schedule[] = [];
+
+/** The schedules as the queue takes them; each is queued once, however many workers run. */
+export function cronItems(schedules: readonly Schedule[] = crontab): ParsedCronItem[] {
+  return parseCronItems(
+    schedules.map(({ task, match, backfillMs = 0 }) => ({
+      task,
+      match,
+      identifier: task,
+      options: { backfillPeriod: backfillMs, maxAttempts: 3, jobKey: `cron:${task}` },
+    })),
+  );
+}
