@@ -15,7 +15,7 @@ const text = z.string();
 const int = (min: number, max: number) => z.coerce.number("must be a number").int().min(min).max(max);
 const postgresUrl = z
   .string()
-  .regex(/^postgres(ql)?:\/\//, "must look like postgres://user:password@host:5432/database")
+  .regex(/^postgres(ql)?:\/\/[^/]+\/[^/?]+/, "must look like postgres://user:password@host:5432/database")
   .optional();
 
 function variable<T extends z.ZodType>(env: string, type: T, preset: string | undefined, sentence: string) {
@@ -124,6 +124,12 @@ export const variables = {
     int(1, 100),
     "4",
     "How many jobs a worker runs at a time.",
+  ),
+  workerPort: variable(
+    "ROWHOUSE_WORKER_PORT",
+    z.coerce.number("must be a number").int().min(0).max(65535).optional(),
+    undefined,
+    "Port on which a worker serves /healthz, /readyz and /metrics; 0 takes a free one. Unset: none.",
   ),
   exportLinkMinutes: variable(
     "ROWHOUSE_EXPORT_LINK_MINUTES",

@@ -18,6 +18,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The folder that holds package.json. */
 export const projectDir = fileURLToPath(new URL("..", import.meta.url));
 
+/** Set by npm run accept: golden tests then rewrite their file. No setting of the product. */
+const acceptVariable = "ROWHOUSE_ACCEPT";
+
 const entries = Object.entries(variables) as [keyof Values, Variable][];
 
 /** Reads `.env` of the project folder, if there is one, into the environment; what is set already stays. */
@@ -52,6 +55,11 @@ export function loadConfig(environment?: Environment): Config {
   return Object.freeze(config) as Config;
 }
 
+/** The environment for a child process: this one's, with some variables replaced; `.env` does not undo an empty one. */
+export function childEnvironment(replaced: Record<string, string>): Environment {
+  return { ...process.env, ...replaced };
+}
+
 /** The settings as they may be logged: variable names, and secrets replaced by a word. */
 export function redactConfig(config: Config): Record<string, unknown> {
   const value = (key: keyof Values, variable: Variable) =>
@@ -69,7 +77,7 @@ export function renderEnvExample(): string {
 function unknownVariables(env: Environment): string[] {
   const known = entries.map(([, variable]) => variable.env);
   return Object.keys(env)
-    .filter((name) => name.startsWith("ROWHOUSE_") && !known.includes(name))
+    .filter((name) => name.startsWith("ROWHOUSE_") && !known.includes(name) && name !== acceptVariable)
     .map((name) => `${name} is not a setting; did you mean ${nearest(name, known)}?`);
 }
 

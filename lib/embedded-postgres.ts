@@ -42,6 +42,11 @@ const database = "rowhouse";
 const startupMs = 120_000;
 const logBytesMax = 10_000_000;
 
+/** The file whose lock the owner of a data folder holds. */
+export function lockFile(dataDir: string): string {
+  return join(dataDir, "postgres.lock");
+}
+
 /** The options that the settings ask for. */
 export function embeddedOptions(config: Config): EmbeddedOptions {
   return { dataDir: config.dataDir, sharedBuffers: config.embeddedSharedBuffers, fsync: true };
@@ -54,7 +59,7 @@ export function embeddedOptions(config: Config): EmbeddedOptions {
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   makeDataDir(options.dataDir);
-  const lock = takeFolderLock(join(options.dataDir, "postgres.lock"));
+  const lock = takeFolderLock(lockFile(options.dataDir));
   if (!lock) {
     throw new SetupError(
       `Rowhouse is already running on the data folder ${options.dataDir}. ` +

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as graphileMigrate from "graphile-migrate";
+import { connectAdmin } from "./admin-connection.ts";
 import { projectDir } from "./config.ts";
 import { databaseName, withDatabase } from "./database-urls.ts";
 
@@ -8,7 +10,7 @@ import { databaseName, withDatabase } from "./database-urls.ts";
 export type Report = (message: string) => void;
 
 /** What graphile-migrate's connections are called in pg_stat_activity, with the id of this process. */
-export const ledgerName = `rowhouse-ledger-${process.pid}`;
+const ledgerName = `rowhouse-ledger-${process.pid}`;
 
 /** The database on the same server that a new migration is tried on from scratch. */
 export function shadowUrl(adminUrl: string): string {
@@ -29,8 +31,30 @@ function ledgerUrl(url: string): string {
   return result.href;
 }
 
+/**
+ * Does something with graphile-migrate, and waits until its connections are gone: it keeps them for a moment after it
+ * is done, and ends our whole process when one is lost meanwhile (because the database is dropped or stopped, say).
+ */
+export async function withLedger<T>(
+  adminUrl: string,
+  report: Report,
+  work: (settings: graphileMigrate.Settings) => Promise<T>,
+): Promise<T> {
+  const client = await connectAdmin(withDatabase(adminUrl, "postgres"));
+  try {
+    return await work(ledgerSettings(adminUrl, report));
+  } finally {
+    for (let tries = 0; tries < 200; tries++) {
+      const { rowCount } = await client.query("select from pg_stat_activity where application_name = $1", [ledgerName]);
+      if (!rowCount) break;
+      await sleep(10);
+    }
+    await client.end();
+  }
+}
+
 /** The settings of graphile-migrate: those of `.gmrc`, and connections that act as the owner of every object. */
-export function ledgerSettings(adminUrl: string, report: Report): graphileMigrate.Settings {
+function ledgerSettings(adminUrl: string, report: Report): graphileMigrate.Settings {
   const settings = JSON.parse(readFileSync(join(projectDir, ".gmrc"), "utf8")) as graphileMigrate.Settings;
   return {
     ...settings,

@@ -21,6 +21,8 @@ export interface LifecycleOptions {
   readonly exit?: (code: number) => never;
 }
 
+const echoMs = 1_000;
+
 /**
  * Drains the process on SIGTERM, SIGINT, and when a parent that started it with IPC is gone. A second signal shortens
  * the deadline; a closer that fails is logged, makes the exit code 1, and does not stop the others.
@@ -62,8 +64,14 @@ export function createLifecycle({
   };
 
   const shutDown = (reason: string, exitCode = 0) => (closing ??= closeAll(reason, exitCode));
+  let firstSignalAt = 0;
   const onSignal = (name: string) => {
-    if (closing === undefined) return void shutDown(name);
+    if (closing === undefined) {
+      firstSignalAt = Date.now();
+      return void shutDown(name);
+    }
+    // Ctrl-C below npm arrives twice: from the terminal and handed on by npm.
+    if (Date.now() - firstSignalAt < echoMs) return;
     log.warn({ signal: name, hurryMs, waitingFor: current }, "asked to stop again; hurrying");
     giveUp(hurryMs);
   };

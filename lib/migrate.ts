@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { runMigrations } from "graphile-worker";
 import * as graphileMigrate from "graphile-migrate";
 import { escapeIdentifier, Pool, type Client } from "pg";
 import { connectAdmin, isMissingDatabase, maintenanceUrl } from "./admin-connection.ts";
 import { databaseName } from "./database-urls.ts";
-import { asRole, ledgerName, ledgerSettings, type Report } from "./ledger.ts";
+import { asRole, withLedger, type Report } from "./ledger.ts";
 
 export { ensureRoles } from "./roles.ts";
 
@@ -13,10 +12,9 @@ export { ensureRoles } from "./roles.ts";
  * The roles must exist. Several processes may do this at once: they wait for each other.
  */
 export async function migrate(adminUrl: string, report: Report = () => undefined): Promise<void> {
-  await withSetupLock(adminUrl, async (client) => {
+  await withSetupLock(adminUrl, async () => {
     await installQueue(adminUrl);
-    await graphileMigrate.migrate(ledgerSettings(adminUrl, report));
-    await untilLedgerIsClosed(client);
+    await withLedger(adminUrl, report, (settings) => graphileMigrate.migrate(settings));
   });
 }
 
@@ -73,23 +71,11 @@ export async function installQueue(adminUrl: string): Promise<void> {
   }
 }
 
-/**
- * graphile-migrate keeps its connections for a moment after it is done, and ends our process when one of them is lost
- * meanwhile (because the database is dropped or stopped, say). So wait until they are gone.
- */
-export async function untilLedgerIsClosed(client: Client): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const { rowCount } = await client.query("select from pg_stat_activity where application_name = $1", [ledgerName]);
-    if (!rowCount) return;
-    await sleep(10);
-  }
-}
-
-async function withSetupLock(adminUrl: string, work: (client: Client) => Promise<void>): Promise<void> {
+async function withSetupLock(adminUrl: string, work: () => Promise<void>): Promise<void> {
   const client = await connectOrCreate(adminUrl);
   try {
     await client.query("select pg_advisory_lock(hashtext('rowhouse migrate'))");
-    await work(client);
+    await work();
   } finally {
     await client.end();
   }
