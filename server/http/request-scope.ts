@@ -11,6 +11,8 @@ export interface RequestScope {
   operation?: string | undefined;
   /** Code of the first error of the response. */
   code?: string | undefined;
+  /** Resolves once the client has taken what was sent; only sockets have it. */
+  readonly whenIdle?: (() => Promise<void>) | undefined;
 }
 
 const storage = new AsyncLocalStorage<RequestScope>();

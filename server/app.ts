@@ -1,0 +1,64 @@
+import express, { type Express, type Router } from "express";
+import type { Pool } from "pg";
+import type { ExpressGrafserv } from "postgraphile/grafserv/express/v4";
+import type { Registry } from "prom-client";
+import type { Config } from "../lib/config.ts";
+import type { Log } from "../lib/log.ts";
+import type { AccessTokens } from "./auth/access-tokens.ts";
+import { authenticate } from "./auth/authenticate.ts";
+import { accessLog } from "./http/access-log.ts";
+import { bodyDeadline } from "./http/body-deadline.ts";
+import { healthz, readyz } from "./http/health.ts";
+import { lastResort, notFound } from "./http/last-resort.ts";
+import { metricsRoute } from "./http/metrics-route.ts";
+import { requestScope } from "./http/request-scope.ts";
+import { securityHeaders } from "./http/security-headers.ts";
+import { sendError, sendGraphqlError } from "./http/send-error.ts";
+import type { ChangeHub } from "./subscriptions/change-hub.ts";
+
+/** What the parts of the server share. */
+export interface ServerContext {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Registry;
+  /** Connections of the login rowhouse_server. */
+  readonly pool: Pool;
+  readonly tokens: AccessTokens;
+  readonly changes: ChangeHub;
+  /** Aborted as soon as the shutdown begins. */
+  readonly draining: AbortSignal;
+}
+
+/** A plain HTTP route below a path, behind authentication. */
+export interface MountedRouter {
+  readonly path: string;
+  readonly router: Router;
+}
+
+/** How long a request body may take to arrive, in milliseconds; uploads have their own rule. */
+const bodyMs = 30_000;
+
+/** The server's middleware, in order. Bodies are read by who needs them: nothing here parses one before grafserv. */
+export async function createApp(
+  context: ServerContext,
+  grafserv: ExpressGrafserv,
+  routers: readonly MountedRouter[],
+): Promise<Express> {
+  const { log, metrics, pool, tokens, draining } = context;
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.use(requestScope);
+  app.use(accessLog(log, metrics));
+  app.use(securityHeaders);
+  app.get("/healthz", healthz);
+  app.get("/readyz", readyz(pool, log, draining));
+  app.get("/metrics", metricsRoute(metrics, pool));
+  for (const { path, router } of routers) app.use(path, authenticate(tokens, sendError), router);
+  app.use(bodyDeadline(bodyMs));
+  app.use("/graphql", authenticate(tokens, sendGraphqlError));
+  await grafserv.addTo(app, null, false);
+  app.use(notFound);
+  app.use(lastResort(log));
+  return app;
+}

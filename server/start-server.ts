@@ -1,0 +1,107 @@
+import type { Pool } from "pg";
+import { postgraphile } from "postgraphile";
+import { grafserv as expressGrafserv } from "postgraphile/grafserv/express/v4";
+import type { Config } from "../lib/config.ts";
+import { SetupError } from "../lib/errors.ts";
+import type { Lifecycle } from "../lib/lifecycle.ts";
+import type { Log } from "../lib/log.ts";
+import { createMetrics } from "../lib/metrics.ts";
+import { createPool } from "../lib/pool.ts";
+import { createApp, type MountedRouter, type ServerContext } from "./app.ts";
+import { createAccessTokens } from "./auth/access-tokens.ts";
+import { isMigrated } from "./http/health.ts";
+import { listen } from "./http/listen.ts";
+import { createPgService } from "./pg-service.ts";
+import { makePreset } from "./preset.ts";
+import { createChangeHub } from "./subscriptions/change-hub.ts";
+import { listenToChanges } from "./subscriptions/change-listener.ts";
+import { serveSockets } from "./subscriptions/socket-server.ts";
+
+/** What the server is started with. */
+export interface StartOptions {
+  readonly config: Config;
+  /** Connection of the login rowhouse_server. */
+  readonly databaseUrl: string;
+  readonly log: Log;
+  readonly lifecycle: Pick<Lifecycle, "onClose" | "signal">;
+  /** Routes besides the API. */
+  readonly routers?: (context: ServerContext) => readonly MountedRouter[];
+}
+
+/** A server that takes requests. */
+export interface RunningServer {
+  readonly port: number;
+}
+
+/**
+ * Starts the server: the database must be there, and the schema is built, before the first request is taken. What it
+ * opens is closed by the lifecycle in this order: sockets, HTTP, PostGraphile, the listening connection, the pool.
+ */
+export async function startServer({
+  config,
+  databaseUrl,
+  log,
+  lifecycle,
+  routers,
+}: StartOptions): Promise<RunningServer> {
+  const metrics = createMetrics("server");
+  const pool = createPool({
+    connectionString: databaseUrl,
+    applicationName: "rowhouse server",
+    log,
+    size: config.poolSize,
+    statementTimeoutMs: config.statementTimeoutMs,
+  });
+  lifecycle.onClose("pool", () => pool.end());
+  await checkDatabase(pool);
+
+  const changes = createChangeHub();
+  const listener = await listenToChanges({
+    connectionString: databaseUrl,
+    log,
+    onChange: changes.publish,
+    onConnect: changes.publishAll,
+  });
+  lifecycle.onClose("change listener", () => listener.close());
+
+  const tokens = createAccessTokens(config);
+  const context: ServerContext = { config, log, metrics, pool, tokens, changes, draining: lifecycle.signal };
+  const pgService = createPgService(pool);
+  const pgl = postgraphile({ ...makePreset({ pool, config }), pgServices: [pgService] });
+  lifecycle.onClose("PostGraphile", async () => {
+    await pgl.release();
+    await pgService.release?.();
+  });
+  await pgl.getSchema();
+
+  const grafserv = pgl.createServ(expressGrafserv);
+  await grafserv.ready();
+  const app = await createApp(context, grafserv, routers?.(context) ?? []);
+  const http = await listen(app, config);
+  lifecycle.onClose("HTTP", () => http.close());
+  const sockets = serveSockets({
+    server: http.server,
+    path: "/graphql",
+    grafserv,
+    tokens,
+    log,
+    metrics,
+    messageBytesMax: config.bodyBytesMax,
+  });
+  lifecycle.onClose("sockets", () => sockets.close());
+  return { port: http.port };
+}
+
+async function checkDatabase(pool: Pool): Promise<void> {
+  let migrated: boolean;
+  try {
+    migrated = await isMigrated(pool);
+  } catch (error) {
+    const reason = (error as Error).message || String((error as { code?: string }).code);
+    throw new SetupError(
+      `The server cannot use PostgreSQL: ${reason}. Check DATABASE_URL or ROWHOUSE_SERVER_DATABASE_URL.`,
+      error,
+    );
+  }
+  if (!migrated) throw new SetupError("The database is not migrated. Run: npm run db:migrate");
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { GraphQLError } from "graphql";
+import { makeServer, type Server } from "graphql-ws";
+import { makeGraphQLWSConfig, type GrafservBase } from "postgraphile/grafserv";
+import type { WebSocket } from "ws";
+import { RowhouseError } from "../../lib/errors.ts";
+import type { Log } from "../../lib/log.ts";
+import type { AccessTokens } from "../auth/access-tokens.ts";
+import { sessionOfHeader } from "../auth/authenticate.ts";
+import type { Session } from "../auth/session.ts";
+import { withRequestScope, type RequestScope } from "../http/request-scope.ts";
+import type { Flow } from "./flow.ts";
+
+/** What is known of a socket. */
+export interface SocketState {
+  readonly socket: WebSocket;
+  readonly request: IncomingMessage;
+  readonly flow: Flow;
+  /** Operations under way, by the id the client gave them. */
+  readonly operations: Map<string, { readonly scope: RequestScope; readonly started: number }>;
+  session?: Session;
+  expiry?: NodeJS.Timeout;
+}
+
+/** How the sockets speak. Times are in milliseconds. */
+export interface SocketProtocolOptions {
+  readonly grafserv: GrafservBase;
+  readonly tokens: AccessTokens;
+  readonly log: Log;
+  /** How long a socket may stay open without a connection_init. */
+  readonly initTimeoutMs: number;
+  /** Operations that may be under way at once on one socket. */
+  readonly operationsMax: number;
+}
+
+/** What grafserv's configuration of graphql-ws always has. */
+type GraphqlWs = Required<
+  Pick<ReturnType<typeof makeGraphQLWSConfig>, "onSubscribe" | "onNext" | "onError" | "execute" | "subscribe">
+>;
+
+/**
+ * The graphql-ws protocol over grafserv, with a token required at connection_init: every operation runs with the
+ * claims of the socket, which is closed with 4401 when they end.
+ */
+export function createSocketProtocol(options: SocketProtocolOptions): Server<SocketState> {
+  const { grafserv, tokens, log, operationsMax } = options;
+  const inner = makeGraphQLWSConfig(grafserv) as GraphqlWs;
+
+  const scoped = <T>(state: SocketState, id: string, run: () => T): T => {
+    const operation = state.operations.get(id);
+    return operation ? withRequestScope(operation.scope, run) : run();
+  };
+  const ended = (state: SocketState, id: string) => {
+    const operation = state.operations.get(id);
+    if (operation === undefined) return;
+    state.operations.delete(id);
+    const { requestId, session, operation: name, code } = operation.scope;
+    const durationMs = Math.round(performance.now() - operation.started);
+    log.info({ requestId, tenantId: session.tenantId, operation: name, code, durationMs }, "socket operation");
+  };
+
+  return makeServer<Record<string, unknown>, SocketState>({
+    connectionInitWaitTimeout: options.initTimeoutMs,
+
+    onConnect({ connectionParams, extra }) {
+      try {
+        extra.session = sessionOfParams(tokens, connectionParams, extra.request);
+      } catch (error) {
+        const reason = error instanceof RowhouseError ? error.message : "The token cannot be verified.";
+        extra.socket.close(4401, closeReason(reason));
+        return false;
+      }
+      const untilExpiry = (extra.session.expiresAt ?? 0) * 1000 - Date.now();
+      extra.expiry = setTimeout(() => extra.socket.close(4401, "The access token has expired."), untilExpiry);
+      return true;
+    },
+
+    async onSubscribe(ctx, id, payload) {
+      const state = ctx.extra;
+      const session = state.session;
+      if (session === undefined) throw new Error("A socket got to its operations without a session.");
+      const scope: RequestScope = { requestId: randomUUID(), session, whenIdle: () => state.flow.whenIdle() };
+      state.operations.set(id, { scope, started: performance.now() });
+      if (state.operations.size > operationsMax) {
+        const message = `This socket has ${operationsMax} operations under way, and may not have more. Complete one first, or open another socket.`;
+        return [new GraphQLError(message, { originalError: new RowhouseError("LIMIT_EXCEEDED", message) })];
+      }
+      const args = await withRequestScope(scope, () => inner.onSubscribe(ctx as never, id, payload as never));
+      if (args && !Array.isArray(args)) scopes.set(args, scope);
+      return args as never;
+    },
+    execute: (args) => scopedByArgs(args, inner.execute),
+    subscribe: (args) => scopedByArgs(args, inner.subscribe),
+    onNext: (ctx, id, payload, args, result) =>
+      scoped(ctx.extra, id, () => inner.onNext(ctx as never, id, payload as never, args, result)) as never,
+    onError(ctx, id, payload, errors) {
+      const shown = scoped(ctx.extra, id, () => inner.onError(ctx as never, id, payload as never, errors));
+      ended(ctx.extra, id);
+      return shown as never;
+    },
+    onComplete: (ctx, id) => ended(ctx.extra, id),
+    onClose({ extra }) {
+      clearTimeout(extra.expiry);
+      for (const id of [...extra.operations.keys()]) ended(extra, id);
+    },
+  });
+}
+
+/** Scopes by the arguments of their operation, which graphql-ws hands on without its id. */
+const scopes = new WeakMap<object, RequestScope>();
+
+function scopedByArgs<A extends object, T>(args: A, run: (args: A) => T): T {
+  const scope = scopes.get(args);
+  return scope ? withRequestScope(scope, () => run(args)) : run(args);
+}
+
+function sessionOfParams(
+  tokens: AccessTokens,
+  params: Readonly<Record<string, unknown>> | undefined,
+  request: IncomingMessage,
+): Session {
+  const header = params?.["authorization"] ?? params?.["Authorization"] ?? request.headers.authorization;
+  const token = params?.["token"];
+  if (typeof header === "string") return sessionOfHeader(tokens, header);
+  if (typeof token === "string") return tokens.verify(token);
+  const message = 'Send an access token in connection_init: {"authorization": "Bearer <access token>"}.';
+  throw new RowhouseError("UNAUTHENTICATED", message);
+}
+
+/** A close frame holds 123 bytes of reason. */
+function closeReason(text: string): string {
+  return Buffer.from(text)
+    .subarray(0, 120)
+    .toString("utf8")
+    .replace(/\uFFFD+$/, "");
+}
