@@ -1,17 +1,9 @@
-import { loadConfig, redactConfig, type Config } from "../lib/config.ts";
-import { roleUrl } from "../lib/database-urls.ts";
-import { findEmbeddedPostgres } from "../lib/embedded-postgres.ts";
+import { loadConfig, redactConfig } from "../lib/config.ts";
 import { SetupError } from "../lib/errors.ts";
 import { createLifecycle } from "../lib/lifecycle.ts";
 import { createLog } from "../lib/log.ts";
+import { serverDatabaseUrl } from "./database-url.ts";
 import { startServer } from "./start-server.ts";
-
-function serverDatabaseUrl(config: Config): string {
-  if (config.serverDatabaseUrl !== undefined) return config.serverDatabaseUrl;
-  const adminUrl = config.databaseUrl ?? findEmbeddedPostgres(config.dataDir);
-  if (adminUrl !== undefined) return roleUrl(adminUrl, "rowhouse_server", config.secret);
-  throw new SetupError("There is no database. Set DATABASE_URL, or start everything with: npm start");
-}
 
 async function main(): Promise<void> {
   const config = loadConfig();

@@ -10,5 +10,7 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/actors.sql
 --!include iam/user_credentials.sql
 --!include iam/find_login.sql
+--!include iam/find_user.sql
+--!include iam/find_tenant_actors.sql
 --!include iam/create_tenant.sql
 --!include iam/create_user.sql

@@ -1,0 +1,91 @@
+import type { Pool } from "pg";
+import { withTransaction } from "../../lib/tenant-transaction.ts";
+import type { TokenRole } from "./session.ts";
+
+/** A person, whichever tenants they belong to. */
+export interface IdentityUser {
+  readonly rowId: string;
+  readonly email: string;
+  readonly name: string;
+}
+
+/** A tenant that a user belongs to, and as what. */
+export interface IdentityMembership {
+  readonly role: TokenRole;
+  readonly actorId: string;
+  readonly tenant: { readonly rowId: string; readonly slug: string; readonly name: string; readonly status: string };
+}
+
+/** A user with the tenants they belong to. */
+export interface Identity {
+  readonly user: IdentityUser;
+  readonly memberships: readonly IdentityMembership[];
+}
+
+/** Someone who may act in a tenant. */
+export interface TenantActor {
+  readonly tenant_id: string;
+  readonly actor_id: string;
+  readonly kind: "user" | "system";
+  readonly user_id: string | null;
+  readonly user_email: string | null;
+  readonly role: TokenRole | null;
+}
+
+interface IdentityRow {
+  readonly user_id: string;
+  readonly user_email?: string;
+  readonly user_name: string;
+  readonly password_hash?: string;
+  readonly tenant_id: string | null;
+  readonly tenant_slug: string;
+  readonly tenant_name: string;
+  readonly tenant_status: string;
+  readonly actor_id: string;
+  readonly role: TokenRole;
+}
+
+/** The user with an e-mail address and the hash of their password; undefined when there is none. */
+export async function findLogin(
+  pool: Pool,
+  email: string,
+): Promise<{ identity: Identity; passwordHash: string } | undefined> {
+  const rows = await lookUp<IdentityRow>(pool, "select * from private.find_login($1)", email);
+  const passwordHash = rows[0]?.password_hash;
+  if (passwordHash === undefined) return undefined;
+  return { identity: identityOf(rows, email.trim().toLowerCase()), passwordHash };
+}
+
+/** The user of a verified token; undefined when they are gone. */
+export async function findUser(pool: Pool, userId: string): Promise<Identity | undefined> {
+  const rows = await lookUp<IdentityRow>(pool, "select * from private.find_user($1)", userId);
+  return rows[0] && identityOf(rows, rows[0].user_email ?? "");
+}
+
+/** Who may act in the tenant with a slug; nobody when there is no such tenant. */
+export async function findTenantActors(pool: Pool, slug: string): Promise<TenantActor[]> {
+  return lookUp<TenantActor>(pool, "select * from private.find_tenant_actors($1)", slug);
+}
+
+/** Asks, as rowhouse_identity, one of the functions that look across tenants. */
+async function lookUp<R extends object>(pool: Pool, sql: string, value: string): Promise<R[]> {
+  const begin = "begin read only; select set_config('role', 'rowhouse_identity', true)";
+  return withTransaction(pool, begin, async (client) => (await client.query<R>(sql, [value])).rows);
+}
+
+function identityOf(rows: readonly IdentityRow[], email: string): Identity {
+  const [{ user_id, user_name }] = rows as [IdentityRow];
+  const memberships = rows
+    .filter((row) => row.tenant_id !== null)
+    .map((row) => ({
+      role: row.role,
+      actorId: row.actor_id,
+      tenant: {
+        rowId: row.tenant_id!,
+        slug: row.tenant_slug,
+        name: row.tenant_name,
+        status: row.tenant_status,
+      },
+    }));
+  return { user: { rowId: user_id, email, name: user_name }, memberships };
+}
