@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -31,15 +31,16 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * The ids of PostgreSQL's processes for a cluster, its main process first. Every one of them works in the cluster's
- * folder, which tells it from a stranger that got the same id after a restart.
+ * The ids of PostgreSQL's processes for a cluster, its main process first. Each works in the cluster's folder, which
+ * tells it from a stranger that got the same id after a restart; where we may not see that (a container without the
+ * right to trace), the main process is known by its arguments.
  */
 export function clusterProcesses(clusterDir: string): number[] {
   if (!existsSync(clusterDir)) return [];
   const main = readPostmasterFile(clusterDir)?.pid;
   if (!existsSync("/proc/self/cwd")) return main !== undefined && isPostgres(main) ? [main] : [];
   const folder = realpathSync(clusterDir);
-  const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && workingFolder(name) === folder);
+  const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && worksIn(name, folder));
   return found.map(Number).sort((a, b) => Number(b === main) - Number(a === main));
 }
 
@@ -57,7 +58,19 @@ export async function stopClusterProcesses(clusterDir: string, patienceMs = 60_0
     const running = clusterProcesses(clusterDir);
     const targets = running[0] === main && signal !== "SIGKILL" ? running.slice(0, 1) : running;
     for (const pid of targets) send(pid, signal);
-    if (await allGone(clusterDir, waitMs)) return;
+    if (await allGone(clusterDir, waitMs)) break;
+  }
+  removeStrangersFile(clusterDir);
+}
+
+/**
+ * After a restart of the machine or container, the id in a left-over postmaster.pid may be another program's, and
+ * PostgreSQL would refuse to start. Ids of nobody are PostgreSQL's own business: it knows how to check for leftovers.
+ */
+function removeStrangersFile(clusterDir: string): void {
+  const main = readPostmasterFile(clusterDir)?.pid;
+  if (main !== undefined && isAlive(main) && !clusterProcesses(clusterDir).includes(main)) {
+    rmSync(join(clusterDir, "postmaster.pid"), { force: true });
   }
 }
 
@@ -80,11 +93,17 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function workingFolder(pid: string): string | undefined {
+function worksIn(pid: string, folder: string): boolean {
   try {
-    return readlinkSync(`/proc/${pid}/cwd`);
+    return readlinkSync(`/proc/${pid}/cwd`) === folder;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") return false;
+  }
+  try {
+    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return args[1] === "-D" && args[2] === folder;
   } catch {
-    return undefined;
+    return false;
   }
 }
 

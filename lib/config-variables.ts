@@ -12,7 +12,12 @@ export interface Variable {
 }
 
 const text = z.string();
-const int = (min: number, max: number) => z.coerce.number("must be a number").int().min(min).max(max);
+const int = (min: number, max: number) =>
+  z.coerce
+    .number("must be a number")
+    .int("must be a whole number")
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`);
 const postgresUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\/[^/]+\/[^/?]+/, "must look like postgres://user:password@host:5432/database")
@@ -127,7 +132,7 @@ export const variables = {
   ),
   workerPort: variable(
     "ROWHOUSE_WORKER_PORT",
-    z.coerce.number("must be a number").int().min(0).max(65535).optional(),
+    int(0, 65535).optional(),
     undefined,
     "Port on which a worker serves /healthz, /readyz and /metrics; 0 takes a free one. Unset: none.",
   ),
