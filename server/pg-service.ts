@@ -1,8 +1,8 @@
 import type { Pool } from "pg";
 import { createWithPgClient, makePgService } from "postgraphile/adaptors/pg";
 import { RowhouseError } from "../lib/errors.ts";
-import { anonymous, pgSettings } from "./auth/session.ts";
-import { currentRequest } from "./http/request-scope.ts";
+import { pgSettings } from "./auth/session.ts";
+import { currentSession } from "./http/request-scope.ts";
 
 /** The schemas whose tables and functions the API shows. */
 export const apiSchemas = ["iam", "lists", "pipeline"];
@@ -29,7 +29,7 @@ export function createPgService(pool: Pool): GraphileConfig.PgServiceConfigurati
     pool: pool as never,
     schemas: apiSchemas,
     pubsub: false,
-    pgSettings: () => pgSettings(currentRequest()?.session ?? anonymous),
+    pgSettings: () => pgSettings(currentSession()),
     pgSettingsForIntrospection: { role: "rowhouse_admin" },
   });
   const adaptor = { ...service.adaptor, createWithPgClient: createWithRoleClient } as typeof service.adaptor;

@@ -11,8 +11,8 @@ import { createApp, type MountedRouter, type ServerContext } from "./app.ts";
 import { createAccessTokens } from "./auth/access-tokens.ts";
 import { isMigrated } from "./http/health.ts";
 import { listen } from "./http/listen.ts";
-import { createPgService } from "./pg-service.ts";
 import { makePreset } from "./preset.ts";
+import type { Services } from "./services.ts";
 import { createChangeHub } from "./subscriptions/change-hub.ts";
 import { listenToChanges } from "./subscriptions/change-listener.ts";
 import { serveSockets } from "./subscriptions/socket-server.ts";
@@ -65,15 +65,16 @@ export async function startServer({
   lifecycle.onClose("change listener", () => listener.close());
 
   const tokens = createAccessTokens(config);
-  const context: ServerContext = { config, log, metrics, pool, tokens, changes, draining: lifecycle.signal };
-  const pgService = createPgService(pool);
-  const pgl = postgraphile({ ...makePreset({ pool, config }), pgServices: [pgService] });
+  const services: Services = { pool, tokens, changes };
+  const pgl = postgraphile({ extends: [makePreset({ pool, config })], grafast: { context: () => ({ services }) } });
   lifecycle.onClose("PostGraphile", async () => {
     await pgl.release();
-    await pgService.release?.();
+    // The service of a database is not released with the instance that uses it.
+    for (const service of pgl.getResolvedPreset().pgServices ?? []) await service.release?.();
   });
   await pgl.getSchema();
 
+  const context: ServerContext = { config, log, metrics, pool, tokens, changes, draining: lifecycle.signal };
   const grafserv = pgl.createServ(expressGrafserv);
   await grafserv.ready();
   const app = await createApp(context, grafserv, routers?.(context) ?? []);

@@ -22,6 +22,11 @@ export function currentRequest(): RequestScope | undefined {
   return storage.getStore();
 }
 
+/** Who the request that is being served comes from; anonymous outside requests. */
+export function currentSession(): Session {
+  return storage.getStore()?.session ?? anonymous;
+}
+
 /** Runs a function, and all that it awaits, within a scope. */
 export function withRequestScope<T>(scope: RequestScope, run: () => T): T {
   return storage.run(scope, run);

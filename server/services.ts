@@ -1,0 +1,20 @@
+import type { Pool } from "pg";
+import type { AccessTokens } from "./auth/access-tokens.ts";
+import type { ChangeHub } from "./subscriptions/change-hub.ts";
+
+/** What fields of the API need besides the caller's own connection. */
+export interface Services {
+  readonly pool: Pool;
+  readonly tokens: AccessTokens;
+  readonly changes: ChangeHub;
+}
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Grafast {
+    interface Context {
+      /** Absent where the schema is only printed. */
+      readonly services?: Services;
+    }
+  }
+}
