@@ -13,3 +13,4 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/foreign_key.sql
 --!include ddl/counter.sql
 --!include ddl/enqueue.sql
+--!include ddl/notify_progress.sql

@@ -25,3 +25,4 @@ create index if not exists enrichment_plans_list_id_idx on lists.enrichment_plan
 select ddl.foreign_key('lists.enrichment_plans', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.enrichment_plans', 'created_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.enrichment_plans', p_insert => '{list_id,name,status,is_auto_run,batch_size}', p_update => '{name,status,is_auto_run,batch_size}');
+select ddl.notify_progress('lists.enrichment_plans', 'update');

@@ -39,3 +39,4 @@ select ddl.foreign_key('lists.export_jobs', 'list_id', 'lists.lists', 'cascade',
 select ddl.foreign_key('lists.export_jobs', 'started_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.export_jobs');
 select ddl.enqueue('lists.export_jobs', 'export_list', 'insert');
+select ddl.notify_progress('lists.export_jobs', 'update');

@@ -61,3 +61,4 @@ select ddl.foreign_key('lists.list_imports', 'started_by', 'iam.actors', 'set nu
 select ddl.tenant_table('lists.list_imports');
 select ddl.enqueue('lists.list_imports', 'merge_import', 'update', $$r.status = 'queued' and o.status is distinct from 'queued'$$);
 select ddl.enqueue('lists.list_imports', 'undo_import', 'update', $$r.status = 'undoing' and o.status is distinct from 'undoing'$$);
+select ddl.notify_progress('lists.list_imports', 'update');
