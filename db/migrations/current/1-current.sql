@@ -1,0 +1,1 @@
+-- Write the change here, re-runnable; see db/README.md
