@@ -56,6 +56,7 @@ async function openDatabase(config: Config, lifecycle: Lifecycle, log: Log): Pro
 async function startProcesses(config: Config, urls: DatabaseUrls, lifecycle: Lifecycle, log: Log): Promise<string> {
   const env = childEnvironment({
     DATABASE_URL: "",
+    GRAPHILE_ENV: config.nodeEnv === "production" ? "production" : "development",
     ROWHOUSE_SERVER_DATABASE_URL: urls.server,
     ROWHOUSE_WORKER_DATABASE_URL: urls.worker,
     ROWHOUSE_SECRET: config.secret,

@@ -1,25 +1,14 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-} from "node:fs";
-import { createServer } from "node:net";
+import { existsSync, mkdirSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterProcesses, readPostmasterFile, stopClusterProcesses } from "./cluster-processes.ts";
 import type { Config } from "./config.ts";
 import { SetupError } from "./errors.ts";
 import { takeFolderLock, type FolderLock } from "./folder-lock.ts";
-import { chooseAccount, type Account } from "./postgres-account.ts";
+import { chooseAccount } from "./postgres-account.ts";
 import { findBinaries } from "./postgres-binaries.ts";
 import * as cluster from "./postgres-cluster.ts";
+import { freePort, lastPort, launchPostgres } from "./postgres-launch.ts";
 
 /** A PostgreSQL that this process started. */
 export interface EmbeddedPostgres {
@@ -39,7 +28,6 @@ export interface EmbeddedOptions extends cluster.ClusterSettings {
 }
 
 const database = "rowhouse";
-const startupMs = 120_000;
 const logBytesMax = 10_000_000;
 
 /** The file whose lock the owner of a data folder holds. */
@@ -101,7 +89,7 @@ async function startLocked(options: EmbeddedOptions, lock: FolderLock): Promise<
   const logFile = join(options.dataDir, "postgres.log");
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(attempt === 1 ? lastPort(clusterDir) : 0);
-    const started = await launch(join(binDir, "postgres"), clusterDir, port, logFile, account);
+    const started = await launchPostgres(join(binDir, "postgres"), clusterDir, port, logFile, account);
     if (started) {
       let stopping: Promise<void> | undefined;
       const stop = async () => {
@@ -122,74 +110,6 @@ async function startLocked(options: EmbeddedOptions, lock: FolderLock): Promise<
     }
     await sleep(200 * attempt);
   }
-}
-
-/** Starts the main process. The result comes once it takes connections, or is undefined when it ended before. */
-async function launch(
-  program: string,
-  clusterDir: string,
-  port: number,
-  logFile: string,
-  account: Account,
-): Promise<{ ended: Promise<void> } | undefined> {
-  const log = openSync(logFile, "a");
-  const args = [
-    "-D",
-    clusterDir,
-    "-p",
-    String(port),
-    "-c",
-    "listen_addresses=127.0.0.1",
-    "-c",
-    "unix_socket_directories=",
-  ];
-  const child = spawn(program, args, {
-    ...account,
-    cwd: clusterDir,
-    detached: true,
-    stdio: ["ignore", log, log],
-    env: { LC_ALL: "C" },
-  });
-  closeSync(log);
-  const ended = once(child, "exit").then(
-    () => undefined,
-    (error: Error) => appendFileSync(logFile, `${error.message}\n`),
-  );
-  child.unref();
-  let isEnded = false;
-  void ended.then(() => (isEnded = true));
-  const until = Date.now() + startupMs;
-  while (!isEnded && Date.now() < until) {
-    const file = readPostmasterFile(clusterDir);
-    if (file?.pid === child.pid && file?.isReady) return { ended };
-    await sleep(20);
-  }
-  if (!isEnded) await stopClusterProcesses(clusterDir, 5_000);
-  return undefined;
-}
-
-/** A port that nobody listens on; the one used last time where that is still so, which suits saved connections. */
-async function freePort(wanted: number): Promise<number> {
-  const server = createServer();
-  const listening = new Promise<number>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port: wanted, host: "127.0.0.1", exclusive: true }, () => {
-      resolve((server.address() as { port: number }).port);
-    });
-  });
-  try {
-    return await listening;
-  } catch (error) {
-    if (wanted === 0) throw error;
-    return await freePort(0);
-  } finally {
-    server.close();
-  }
-}
-
-function lastPort(clusterDir: string): number {
-  const options = join(clusterDir, "postmaster.opts");
-  return existsSync(options) ? Number(/"-p" "(\d+)"/.exec(readFileSync(options, "utf8"))?.[1] ?? 0) : 0;
 }
 
 function adminUrl(clusterDir: string, port: number): string {

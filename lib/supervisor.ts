@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Environment } from "./config.ts";
+import { SetupError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** What a supervised process sends once it serves. */
@@ -82,7 +83,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       void keepRunning();
     });
     void ended.then(() =>
-      reject(new Error(`The ${name} ended before it was ready (exit code ${child?.exitCode ?? "none"}).`)),
+      reject(new SetupError(`The ${name} ended before it was ready; its last log lines above say why.`)),
     );
   });
   ready.catch(() => undefined);
