@@ -10,10 +10,17 @@ export async function connectAdmin(url: string): Promise<Client> {
   const { rows } = await client.query<{ number: string; version: string }>(
     "select current_setting('server_version_num') as number, current_setting('server_version') as version",
   );
-  if (Number(rows[0]?.number) >= oldestVersion) return client;
+  const refusal = versionRefusal(Number(rows[0]?.number), rows[0]?.version ?? "unknown", url);
+  if (refusal === undefined) return client;
   await client.end();
-  throw new SetupError(
-    `The PostgreSQL at ${placeOf(url)} is version ${rows[0]?.version}; Rowhouse needs 18 or newer (it uses uuidv7). ` +
+  throw refusal;
+}
+
+/** Why a server of that `server_version_num` cannot be used; undefined when it can. */
+export function versionRefusal(versionNumber: number, version: string, url: string): SetupError | undefined {
+  if (versionNumber >= oldestVersion) return undefined;
+  return new SetupError(
+    `The PostgreSQL at ${placeOf(url)} is version ${version}; Rowhouse needs 18 or newer (it uses uuidv7). ` +
       "Upgrade it, point DATABASE_URL to another server, or unset DATABASE_URL to use the embedded PostgreSQL 18.",
   );
 }

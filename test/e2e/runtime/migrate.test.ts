@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
-import { connectAdmin } from "../../../lib/admin-connection.ts";
+import { connectAdmin, versionRefusal } from "../../../lib/admin-connection.ts";
 import { withDatabase } from "../../../lib/database-urls.ts";
 import { ensureRoles, migrate } from "../../../lib/migrate.ts";
 import { asOwner, createTestDatabase, type TestDatabase } from "../../support/database.ts";
@@ -72,4 +72,12 @@ test("a server that is not there is named in the refusal, without the password",
   );
   expect(refusal).toMatch(/Cannot connect to PostgreSQL at 127\.0\.0\.1:9\/nowhere: .*Check DATABASE_URL\./);
   expect(refusal).not.toContain("hunter2");
+});
+
+test("a server older than 18 is refused, with its version and what to do", () => {
+  const url = "postgres://me:hunter2@db.example:5432/rows";
+  expect(versionRefusal(180000, "18.0", url)).toBeUndefined();
+  expect(versionRefusal(170009, "17.9", url)?.message).toMatch(
+    /^The PostgreSQL at db\.example:5432\/rows is version 17\.9; Rowhouse needs 18 or newer.*unset DATABASE_URL/,
+  );
 });

@@ -1,12 +1,15 @@
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { clusterProcesses, stopClusterProcesses } from "../../../lib/cluster-processes.ts";
+import { connectAdmin } from "../../../lib/admin-connection.ts";
 import { childEnvironment, projectDir } from "../../../lib/config.ts";
+import { withDatabase } from "../../../lib/database-urls.ts";
 import { removeDataDir } from "../../support/test-cluster.ts";
+import { testSecret } from "../../support/test-urls.ts";
 import { spawned, type Spawned } from "../../support/spawned.ts";
 
 const startScript = join(projectDir, "start.ts");
@@ -26,7 +29,7 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-function start(replaced: Record<string, string> = {}): Spawned {
+function start(replaced: Record<string, string> = {}, [program, ...args] = [process.execPath, startScript]): Spawned {
   const settings = {
     ROWHOUSE_DATA_DIR: dataDir,
     DATABASE_URL: "",
@@ -34,12 +37,9 @@ function start(replaced: Record<string, string> = {}): Spawned {
     PORT: "0",
     HOST: "127.0.0.1",
   };
-  const program = spawned(process.execPath, [startScript], {
-    cwd: tmpdir(),
-    env: childEnvironment({ ...settings, ...replaced }),
-  });
-  started.push(program);
-  return program;
+  const running = spawned(program!, args, { cwd: projectDir, env: childEnvironment({ ...settings, ...replaced }) });
+  started.push(running);
+  return running;
 }
 
 async function running(program: Spawned): Promise<string> {
@@ -130,6 +130,25 @@ describe("one command", () => {
     expect(second.output()).toMatch(/"recovered":true/);
     expect(await second.end("SIGINT")).toBe(0);
     expect(clusterProcesses(join(dataDir, "postgres"))).toEqual([]);
+  });
+
+  test("npm start hands SIGTERM on, so that a service manager may run it", async () => {
+    const program = start({}, ["npm", "start"]);
+    await running(program);
+    expect(await program.end("SIGTERM")).toBe(0);
+    expect(clusterProcesses(join(dataDir, "postgres"))).toEqual([]);
+  });
+
+  test("with DATABASE_URL it works on that server, and nothing embedded is started", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "rowhouse-start-"));
+    const url = withDatabase(process.env.TEST_DATABASE_URL!, `start_${process.pid}`);
+    const program = start({ DATABASE_URL: url, ROWHOUSE_SECRET: testSecret, ROWHOUSE_DATA_DIR: elsewhere });
+    const client = await running(program).then(() => connectAdmin(url));
+    expect((await client.query("select count(*)::int as n from iam.tenants")).rows).toEqual([{ n: 2 }]);
+    await client.end();
+    expect(await program.end("SIGTERM")).toBe(0);
+    expect(existsSync(join(elsewhere, "postgres"))).toBe(false);
+    rmSync(elsewhere, { recursive: true });
   });
 
   test("a signal during the start leaves nothing behind", async () => {
