@@ -1,4 +1,4 @@
-import { access, context, lambda, object, sideEffect } from "postgraphile/grafast";
+import { context, lambda, sideEffect } from "postgraphile/grafast";
 import { extendSchema, gql } from "postgraphile/utils";
 import { encodeTypeId } from "../../lib/type-id.ts";
 import { RowhouseError } from "../../lib/errors.ts";

@@ -1,0 +1,52 @@
+const aggregates = ["sum", "distinctCount", "min", "max", "average"];
+
+/**
+ * Leaves out what clients do not need: mutation ids, the way back to Query from a payload, statistics nobody asked for,
+ * many-to-many short cuts that were not asked for by `@behavior +manyToMany`; and says where null cannot occur.
+ */
+export const PlainSchemaPlugin: GraphileConfig.Plugin = {
+  name: "PlainSchemaPlugin",
+  version: "1.0.0",
+  after: ["aggregates", "PgCustomTypeFieldPlugin", "MutationPayloadQueryPlugin", "PgManyToManyRelationPlugin"],
+  schema: {
+    entityBehavior: {
+      pgCodecRelation: {
+        inferred: {
+          provides: ["plainSchema"],
+          before: ["default"],
+          callback: (behavior: any) => ["-manyToMany", behavior],
+        },
+      },
+    },
+    hooks: {
+      build(build: any) {
+        build.pgAggregateSpecs = build.pgAggregateSpecs.filter((spec: any) => aggregates.includes(spec.id));
+        return build;
+      },
+      GraphQLInputObjectType_fields: {
+        after: ["default"],
+        callback: (fields: any, _build: unknown, { scope }: any) =>
+          scope.isMutationInput ? without(fields, "clientMutationId") : fields,
+      },
+      GraphQLObjectType_fields: {
+        after: ["default"],
+        callback: (fields: any, _build: unknown, { scope }: any) =>
+          scope.isMutationPayload ? without(fields, "clientMutationId", "query") : fields,
+      },
+      GraphQLObjectType_fields_field(field: any, build: any, { scope }: any) {
+        const { GraphQLNonNull, GraphQLList, getNullableType, isListType, isNonNullType } = build.graphql;
+        const list = getNullableType(field.type);
+        // A row that cannot be seen is not in the list; so no list of rows has a gap.
+        if (!["nodes", "edges"].includes(scope.fieldName) || !isListType(list) || isNonNullType(list.ofType))
+          return field;
+        return { ...field, type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(list.ofType))) };
+      },
+      GraphQLEnumType_values: (values: any, _build: unknown, { scope }: any) =>
+        scope.isPgRowSortEnum ? without(values, "NATURAL") : values,
+    },
+  } as any,
+};
+
+function without(object: Record<string, unknown>, ...names: string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
+}

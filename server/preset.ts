@@ -1,0 +1,113 @@
+import type { Pool } from "pg";
+import { PgAggregatesPreset } from "@graphile/pg-aggregates";
+import { PgManyToManyPreset } from "@graphile-contrib/pg-many-to-many";
+import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
+import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
+import type { Config } from "../lib/config.ts";
+import { createPgService } from "./pg-service.ts";
+import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
+import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
+import { LoginPlugin } from "./plugins/login-plugin.ts";
+import { KeysetPlugin } from "./plugins/keyset-plugin.ts";
+import { NamingPreset } from "./plugins/naming-plugin.ts";
+import { pageSizePlugin } from "./plugins/page-size-plugin.ts";
+import { PlainSchemaPlugin } from "./plugins/plain-schema-plugin.ts";
+import { ProgressPlugin } from "./plugins/progress-plugin.ts";
+import { RowIdPlugin } from "./plugins/row-id-plugin.ts";
+import { SoftDeletePlugin } from "./plugins/soft-delete-plugin.ts";
+import { TenantKeyPlugin } from "./plugins/tenant-key-plugin.ts";
+import { TypeIdPlugin } from "./plugins/type-id-plugin.ts";
+
+/** What the API is composed from. */
+export interface PresetOptions {
+  /** Connections of the login rowhouse_server. */
+  readonly pool: Pool;
+  readonly config: Config;
+}
+
+/** Parts of the libraries that have no place in our API, each with the reason. */
+const disabledPlugins = [
+  // The filter argument replaces it.
+  "PgConditionArgumentPlugin",
+  "PgConditionCustomFieldsPlugin",
+  // Our own mutations replace them.
+  "PgMutationCreatePlugin",
+  "PgMutationUpdateDeletePlugin",
+  "PgMutationPayloadEdgePlugin",
+  // `list(id:)` comes from the primary key, and refuses an id of another kind.
+  "NodeAccessorPlugin",
+  // Query is no node, and has no way to itself.
+  "QueryQueryPlugin",
+  "RegisterQueryNodePlugin",
+  // `id` is the key.
+  "PgOrderByPrimaryKeyPlugin",
+  "PgConnectionArgOrderByDefaultValuePlugin",
+  // No index serves them.
+  "PgAggregatesOrderByAggregatesPlugin",
+  "PgAggregatesFilterRelationalAggregatesPlugin",
+  "PgConnectionArgFilterBackwardRelationsPlugin",
+  "PgConnectionArgFilterForwardRelationsPlugin",
+  "PgConnectionArgFilterComputedAttributesPlugin",
+  "PgConnectionArgFilterRecordFunctionsPlugin",
+];
+
+/** Operators that are leakproof: under row-level security an index serves no other. */
+const filterOperators = [
+  "isNull",
+  "equalTo",
+  "notEqualTo",
+  "in",
+  "notIn",
+  "lessThan",
+  "lessThanOrEqualTo",
+  "greaterThan",
+  "greaterThanOrEqualTo",
+];
+
+/** Rows of a page when a query does not say how many. */
+export const pageSizeDefault = 50;
+
+/** The composition of the GraphQL API. */
+export function makePreset({ pool, config }: PresetOptions): GraphileConfig.Preset {
+  const isDevelopment = config.nodeEnv === "development";
+  return {
+    extends: [
+      PostGraphileAmberPreset,
+      NamingPreset,
+      PostGraphileConnectionFilterPreset,
+      PgAggregatesPreset,
+      PgManyToManyPreset,
+    ],
+    plugins: [
+      TenantKeyPlugin,
+      TypeIdPlugin,
+      RowIdPlugin,
+      EnumDomainPlugin,
+      IndexedColumnsPlugin,
+      SoftDeletePlugin,
+      KeysetPlugin,
+      pageSizePlugin({ default: pageSizeDefault, max: config.pageSizeMax }),
+      PlainSchemaPlugin,
+      LoginPlugin,
+      ProgressPlugin,
+    ],
+    disablePlugins: disabledPlugins,
+    pgServices: [createPgService(pool)],
+    schema: {
+      defaultNodeIdCodec: "typeId",
+      // A filter over groups is computed over every row.
+      defaultBehavior: "-resource:groupedAggregates:having",
+      connectionFilterAllowedOperators: filterOperators,
+    } as GraphileConfig.Preset["schema"],
+    grafast: { explain: false },
+    grafserv: {
+      graphqlPath: "/graphql",
+      graphiql: isDevelopment,
+      graphiqlOnGraphQLGET: false,
+      graphiqlPath: "/",
+      watch: false,
+      websockets: false,
+      maxRequestLength: config.bodyBytesMax,
+    },
+  };
+}
