@@ -33,10 +33,15 @@ export async function createDemoTenants(adminUrl: string): Promise<string[]> {
   try {
     const created: string[] = [];
     for (const tenant of DEMO_TENANTS) {
-      const existing = await client.query("select from iam.tenants where slug = $1 and deleted_at is null", [tenant.slug]);
+      const existing = await client.query("select from iam.tenants where slug = $1 and deleted_at is null", [
+        tenant.slug,
+      ]);
       if (existing.rowCount) continue;
       await client.query("begin");
-      const { rows } = await client.query<{ id: string }>("select private.create_tenant($1, $2) as id", [tenant.name, tenant.slug]);
+      const { rows } = await client.query<{ id: string }>("select private.create_tenant($1, $2) as id", [
+        tenant.name,
+        tenant.slug,
+      ]);
       for (const user of tenant.users)
         await client.query("select private.create_user($1, $2, $3, $4, $5)", [
           rows[0]!.id,

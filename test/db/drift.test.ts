@@ -43,7 +43,9 @@ async function applyBook(client: pg.Client): Promise<void> {
 }
 
 async function lines(database: TestDatabase): Promise<string[]> {
-  return withClient(database, async (client) => (await client.query<{ line: string }>(fingerprint)).rows.map((row) => row.line));
+  return withClient(database, async (client) =>
+    (await client.query<{ line: string }>(fingerprint)).rows.map((row) => row.line),
+  );
 }
 
 async function withClient<T>(database: TestDatabase, work: (client: pg.Client) => Promise<T>): Promise<T> {

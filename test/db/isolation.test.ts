@@ -72,9 +72,9 @@ describe("a tenant cannot reach another tenant's rows", () => {
         ]);
         const fresh = { ...rows[0].row, id: "01900000-0000-7000-8000-000000000000" };
         expect(await attempt(copy, [fresh])).toMatch(/^42501$/);
-        expect(await attempt(`${copy} on conflict (tenant_id, id) do update set id = excluded.id`, [rows[0].row])).toMatch(
-          /^42501$/,
-        );
+        expect(
+          await attempt(`${copy} on conflict (tenant_id, id) do update set id = excluded.id`, [rows[0].row]),
+        ).toMatch(/^42501$/);
       });
   });
 
@@ -125,14 +125,18 @@ test("a session without a tenant gets TENANT_REQUIRED on every table, never noth
 test("a request without a token may read no table", async () => {
   for (const table of tables) {
     await server.query("begin");
-    await server.query("select set_config('role', 'rowhouse_anonymous', true), set_config('jwt.claims.tenant_id', $1, true)", [acme]);
+    await server.query(
+      "select set_config('role', 'rowhouse_anonymous', true), set_config('jwt.claims.tenant_id', $1, true)",
+      [acme],
+    );
     expect(await attempt(`select from ${table.name}`, [])).toBe("42501");
     await server.query("rollback");
   }
 });
 
 test("the server's login itself may read nothing", async () => {
-  for (const table of tables) await expect(server.query(`select from ${table.name}`)).rejects.toMatchObject({ code: "42501" });
+  for (const table of tables)
+    await expect(server.query(`select from ${table.name}`)).rejects.toMatchObject({ code: "42501" });
 });
 
 async function createTenant(name: string, slug: string): Promise<string> {
@@ -144,7 +148,10 @@ async function createTenant(name: string, slug: string): Promise<string> {
 async function eachRole(callback: () => Promise<void>): Promise<void> {
   for (const role of ROLES) {
     await server.query("begin");
-    await server.query("select set_config('role', $1, true), set_config('jwt.claims.tenant_id', $2, true)", [role, acme]);
+    await server.query("select set_config('role', $1, true), set_config('jwt.claims.tenant_id', $2, true)", [
+      role,
+      acme,
+    ]);
     await callback();
     await server.query("rollback");
   }
