@@ -142,6 +142,12 @@ export const variables = {
     "60",
     "How long a download link is valid, in minutes.",
   ),
+  exportFileDays: variable(
+    "ROWHOUSE_EXPORT_FILE_DAYS",
+    int(1, 365),
+    "7",
+    "How long the file of an export is kept, in days.",
+  ),
   embeddedSharedBuffers: variable(
     "ROWHOUSE_EMBEDDED_SHARED_BUFFERS",
     text.regex(/^\d+(kB|MB|GB)$/, "must be a size such as 256MB"),

@@ -43,7 +43,7 @@ export interface TaskDefinition<Payload extends JobPayload, Name extends string 
   /** Writes noted counts to the row the job works on, about once a second, within the job's tenant. */
   saveCounts?(client: PoolClient, payload: Payload, counts: Counts): Promise<void>;
   /** Writes to the row the job works on how the job ended; in one transaction with the history. May be called again. */
-  settle?(client: PoolClient, payload: Payload, settlement: Settlement): Promise<void>;
+  settle?(client: PoolClient, payload: Payload, settlement: Settlement, config: Config): Promise<void>;
 }
 
 /** A task of the worker: its name, and what the queue calls. */

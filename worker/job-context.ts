@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
+import { inTenantTransaction } from "../lib/tenant-transaction.ts";
 import { checkIn, inAttempt, succeedWith, type Attempt } from "./job-history.ts";
 import { Cancelled, Dead, Snoozed, Superseded } from "./outcomes.ts";
 
@@ -74,9 +75,11 @@ export function openJobContext({ pool, attempt, log, config, drain, saveCounts }
     const news = write ? noted : undefined;
     if (news) noted = undefined;
     const counts = news?.counts;
-    const save = counts && saveCounts ? (client: PoolClient) => saveCounts(client, counts) : undefined;
     try {
-      if (await checkIn(pool, attempt, news?.fraction, save)) stop(new Cancelled("Somebody asked to cancel the job."));
+      const isAsked = await checkIn(pool, attempt, news?.fraction);
+      // In a transaction of its own: a task may hold the row it counts in while it waits for the job's row.
+      if (counts && saveCounts) await inTenantTransaction(pool, attempt, (client) => saveCounts(client, counts));
+      if (isAsked) stop(new Cancelled("Somebody asked to cancel the job."));
     } catch (error) {
       if (error instanceof Superseded) stop(error);
       else log.warn({ err: error }, "could not look after a running job");
@@ -101,15 +104,9 @@ export function openJobContext({ pool, attempt, log, config, drain, saveCounts }
     signal: aborter.signal,
     inTenant: (work) => inAttempt(pool, attempt, work),
     async succeed(work) {
-      // A tick that waits for rows locked by this transaction would be waited for by nobody, but must not come after it.
-      await pause();
-      try {
-        const result = await succeedWith(pool, attempt, work);
-        succeeded = true;
-        return result;
-      } finally {
-        schedule();
-      }
+      const result = await succeedWith(pool, attempt, work);
+      succeeded = true;
+      return result;
     },
     progress(fraction, counts) {
       noted = { fraction: Math.min(1, Math.max(0, fraction || 0)), counts: counts ?? noted?.counts };

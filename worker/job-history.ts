@@ -163,12 +163,7 @@ export async function queueAgain(client: PoolClient, job: Job, afterMs: number):
 }
 
 /** Returns whether somebody asked to cancel the job; writes its progress on the way, if there is a new one. */
-export async function checkIn(
-  pool: Pool,
-  attempt: Attempt,
-  progress?: number,
-  saveCounts?: (client: PoolClient) => Promise<void>,
-): Promise<boolean> {
+export async function checkIn(pool: Pool, attempt: Attempt, progress?: number): Promise<boolean> {
   return inTenantTransaction(pool, attempt, async (client) => {
     const { rows } = await client.query<{ asked: boolean }>(
       progress === undefined
@@ -177,7 +172,6 @@ export async function checkIn(
            returning cancel_requested_at is not null as asked`,
     );
     if (!rows[0]) throw new Superseded(`Job ${attempt.jobId} does not belong to worker ${attempt.workerId} any more`);
-    await saveCounts?.(client);
     return rows[0].asked;
   });
 }

@@ -164,6 +164,6 @@ function settle<Payload extends JobPayload>(run: Run<Payload>, ending: Ending) {
       code: failure?.code ?? null,
       message: failure?.message ?? null,
     };
-    await run.task.settle?.(client, run.payload, settlement);
+    await run.task.settle?.(client, run.payload, settlement, run.runtime.config);
   };
 }

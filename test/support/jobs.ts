@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import type { PoolClient } from "pg";
 import { pino } from "pino";
 import { loadConfig, type Config } from "../../lib/config.ts";
 import { createMetrics } from "../../lib/metrics.ts";
@@ -57,21 +58,15 @@ export async function queueJob(
   subjectId: string = randomUUID(),
   maxAttempts = 8,
 ): Promise<string> {
-  const client = await database.admin.connect();
-  try {
-    await client.query("begin");
-    await client.query("select set_config('jwt.claims.tenant_id', $1, true)", [tenantId]);
+  return inTenant(database, tenantId, async (client) => {
     await client.query("select pipeline.enqueue_jobs($1, 'lists', $2, $3)", [task, tenantId, [subjectId]]);
     const { rows } = await client.query<{ id: string }>(
       `update pipeline.jobs set max_attempts = $2
        where id = (select id from pipeline.jobs where subject_id = $1 order by id desc limit 1) returning id`,
       [subjectId, maxAttempts],
     );
-    await client.query("commit");
     return rows[0]!.id;
-  } finally {
-    client.release();
-  }
+  });
 }
 
 /** The row of a job. */
@@ -96,4 +91,42 @@ export async function queueRows(database: TestDatabase): Promise<{ key: string; 
 /** Makes every waiting job due now, instead of after its pause. */
 export async function skipPauses(database: TestDatabase): Promise<void> {
   await database.admin.query("update graphile_worker._private_jobs set run_at = now() where locked_at is null");
+}
+
+/** Adds entries to a list, each with the columns of the first. */
+export async function insertEntries(
+  database: TestDatabase,
+  tenantId: string,
+  listId: string,
+  entries: readonly Record<string, unknown>[],
+): Promise<void> {
+  const columns = Object.keys(entries[0] ?? {}).join(", ");
+  await inTenant(database, tenantId, (client) =>
+    client.query(
+      `insert into lists.list_entries (list_id, ${columns})
+       select $1, ${columns} from jsonb_populate_recordset(null::lists.list_entries, $2)`,
+      [listId, JSON.stringify(entries)],
+    ),
+  );
+}
+
+/** Runs `work` as a superuser with the claims of a tenant, and commits. */
+export async function inTenant<T>(
+  database: TestDatabase,
+  tenantId: string,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await database.admin.connect();
+  try {
+    await client.query("begin");
+    await client.query("select set_config('jwt.claims.tenant_id', $1, true)", [tenantId]);
+    const result = await work(client);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback");
+    throw error;
+  } finally {
+    client.release();
+  }
 }

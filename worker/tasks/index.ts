@@ -1,5 +1,12 @@
+import { exportList } from "./export-list.ts";
+import { removeExpiredExports } from "./remove-expired-exports.ts";
+
 /** Every task, one line each; the file name is the identifier, with dashes for underscores. */
-export const tasks = [] as const;
+export const tasks = [
+  //
+  exportList,
+  removeExpiredExports,
+] as const;
 
 /** The identifiers of all tasks. */
 export type TaskName = (typeof tasks)[number]["name"];

@@ -18,3 +18,7 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system;
 --!include lists/auto_run_enrichment.sql
 --!include lists/export_jobs.sql
 --!include lists/export_files.sql
+--!include lists/expired_export_files.sql
+--!include lists/resolve_export_columns.sql
+--!include lists/start_export.sql
+--!include lists/cancel_export.sql
