@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 import { clusterProcesses, stopClusterProcesses } from "../../../lib/cluster-processes.ts";
 import { projectDir } from "../../../lib/config.ts";
+import { sharedDir } from "../../../lib/postgres-binaries.ts";
 import { withDatabase } from "../../../lib/database-urls.ts";
 import { accountOf, copyCheckout, isRoot, plainAccount } from "../../support/mini-checkout.ts";
 import { removeDataDir } from "../../support/test-cluster.ts";
@@ -192,6 +194,7 @@ describe("wherever the project lies", () => {
   asRoot(
     "root may keep it below a folder that only root may enter; the database is then a link to one that can be reached",
     async () => {
+      const before = copiedPrograms();
       const dir = join(folder, "private home", "rowhouse");
       const checkout = copyCheckout(dir, { node: false });
       chmodSync(join(folder, "private home"), 0o700);
@@ -204,6 +207,9 @@ describe("wherever the project lies", () => {
       const second = await start(where);
       expect(await query(second.adminUrl, "select n from kept")).toEqual(kept);
       expect(accountOf(clusterProcesses(join(dataDir, "postgres"))[0]!)).not.toBe(0);
+      await second.program.end("SIGTERM");
+      const made = copiedPrograms().filter((name) => !before.includes(name));
+      for (const name of made) rmSync(join(sharedDir, name), { recursive: true });
     },
   );
 });
@@ -211,4 +217,8 @@ describe("wherever the project lies", () => {
 function plainAccountOf(path: string): { uid: number; gid: number } {
   const { uid, gid } = lstatSync(path);
   return { uid, gid };
+}
+
+function copiedPrograms(): string[] {
+  return existsSync(sharedDir) ? readdirSync(sharedDir).filter((name) => name.startsWith("postgresql-")) : [];
 }

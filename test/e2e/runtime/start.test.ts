@@ -140,7 +140,7 @@ describe("one command", () => {
   });
 
   test("with DATABASE_URL it works on that server, and nothing embedded is started", async () => {
-    const elsewhere = mkdtempSync(join(tmpdir(), "rowhouse-start-"));
+    const elsewhere = join(dataDir, "elsewhere");
     const url = withDatabase(process.env.TEST_DATABASE_URL!, `start_${process.pid}`);
     const program = start({ DATABASE_URL: url, ROWHOUSE_SECRET: testSecret, ROWHOUSE_DATA_DIR: elsewhere });
     const client = await running(program).then(() => connectAdmin(url));
@@ -148,7 +148,6 @@ describe("one command", () => {
     await client.end();
     expect(await program.end("SIGTERM")).toBe(0);
     expect(existsSync(join(elsewhere, "postgres"))).toBe(false);
-    rmSync(elsewhere, { recursive: true });
   });
 
   test("a signal during the start leaves nothing behind", async () => {
