@@ -17,6 +17,7 @@ import { RowIdPlugin } from "./plugins/row-id-plugin.ts";
 import { SoftDeletePlugin } from "./plugins/soft-delete-plugin.ts";
 import { TenantKeyPlugin } from "./plugins/tenant-key-plugin.ts";
 import { TypeIdPlugin } from "./plugins/type-id-plugin.ts";
+import { writePlugin } from "./plugins/write-plugin.ts";
 
 /** What the API is composed from. */
 export interface PresetOptions {
@@ -67,6 +68,9 @@ const filterOperators = [
 /** Rows of a page when a query does not say how many. */
 export const pageSizeDefault = 50;
 
+/** Rows that one mutation takes at most. */
+export const bulkRowsMax = 1000;
+
 /** The composition of the GraphQL API. */
 export function makePreset({ pool, config }: PresetOptions): GraphileConfig.Preset {
   const isDevelopment = config.nodeEnv === "development";
@@ -87,6 +91,7 @@ export function makePreset({ pool, config }: PresetOptions): GraphileConfig.Pres
       SoftDeletePlugin,
       KeysetPlugin,
       pageSizePlugin({ default: pageSizeDefault, max: config.pageSizeMax }),
+      writePlugin({ rowsMax: bulkRowsMax }),
       PlainSchemaPlugin,
       LoginPlugin,
       ProgressPlugin,

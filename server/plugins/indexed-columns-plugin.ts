@@ -1,7 +1,5 @@
 import { TYPES } from "postgraphile/@dataplan/pg";
-
-/** What the predicate of a partial index says, as far as it concerns us. */
-const nullTest = /^\{NULLTEST .*:varattno (\d+) .*:nulltesttype ([01]) /s;
+import { indexPredicate, isOfLiving } from "./index-predicate.ts";
 
 /**
  * Decides which columns can be filtered and ordered by: those an index serves. Beyond whole indexes, one over the living
@@ -18,10 +16,9 @@ export const IndexedColumnsPlugin: GraphileConfig.Plugin = {
         if (attribute.extensions?.isIndexed !== false) return;
         for (const index of pgClass.getIndexes()) {
           if (!index.getKeys().some((key: any) => key?.attname === pgAttribute.attname)) continue;
-          const [, column, isNotNull] = nullTest.exec(index.indpred ?? "") ?? [];
-          const name = pgClass.getAttributes().find((each: any) => String(each.attnum) === column)?.attname;
-          if (name === "deleted_at" && isNotNull === "0") attribute.extensions.isIndexed = true;
-          if (name === pgAttribute.attname && isNotNull === "1") attribute.extensions.isFilterable = true;
+          if (isOfLiving(pgClass, index)) attribute.extensions.isIndexed = true;
+          const predicate = indexPredicate(pgClass, index);
+          if (predicate?.column === pgAttribute.attname && !predicate?.isNull) attribute.extensions.isFilterable = true;
         }
       },
     },

@@ -27,6 +27,16 @@ export const SoftDeletePlugin: GraphileConfig.Plugin = {
     },
   } as any,
   schema: {
+    entityBehavior: {
+      pgCodecAttribute: {
+        override: {
+          provides: ["softDelete"],
+          // Written by the mutations that delete and restore, by no other.
+          callback: (behavior: any, [, name]: any) =>
+            name === "deleted_at" ? [behavior, "-attribute:insert", "-attribute:update", "-attribute:base"] : behavior,
+        },
+      },
+    },
     hooks: {
       init(_: unknown, build: any) {
         build.registerEnumType(
