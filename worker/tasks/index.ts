@@ -1,9 +1,10 @@
+import { enrichBatch } from "./enrich-batch.ts";
 import { exportList } from "./export-list.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
 
 /** Every task, one line each; the file name is the identifier, with dashes for underscores. */
 export const tasks = [
-  //
+  enrichBatch,
   exportList,
   removeExpiredExports,
 ] as const;

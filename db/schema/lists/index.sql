@@ -16,6 +16,8 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system;
 --!include lists/run_enrichment_plan.sql
 --!include lists/cancel_enrichment_run.sql
 --!include lists/auto_run_enrichment.sql
+--!include lists/requeue_enrichment_batch.sql
+--!include lists/enrichment_progress.sql
 --!include lists/export_jobs.sql
 --!include lists/export_files.sql
 --!include lists/expired_export_files.sql

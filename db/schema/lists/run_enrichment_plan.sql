@@ -8,11 +8,19 @@ begin
   returning * into v_plan;
 
   -- The entries in order of their ids, cut into batches: a job needs only the first and the last id of its own.
-  with numbered as (
-    select e.id, (row_number() over (order by e.id) - 1) / v_plan.batch_size as batch
-    from lists.list_entries e
-    where e.tenant_id = v_plan.tenant_id and e.list_id = v_plan.list_id and e.deleted_at is null
-      and (p_list_import_id is null or e.list_import_id = p_list_import_id)
+  with chosen as (
+    select e.id from lists.list_entries e
+    where p_list_import_id is null and e.tenant_id = v_plan.tenant_id and e.list_id = v_plan.list_id and e.deleted_at is null
+    union all
+    select e.id from lists.list_entries e
+    where e.tenant_id = v_plan.tenant_id and e.list_import_id = p_list_import_id and e.deleted_at is null
+    union all
+    select distinct e.id from lists.list_import_rows r
+    join lists.list_entries e on e.tenant_id = r.tenant_id and e.id = r.list_entry_id and e.deleted_at is null
+    where r.tenant_id = v_plan.tenant_id and r.list_import_id = p_list_import_id and r.outcome in ('filled', 'overwritten')
+      and e.list_import_id is distinct from p_list_import_id
+  ), numbered as (
+    select id, (row_number() over (order by id) - 1) / v_plan.batch_size as batch from chosen
   ), batches as (
     select batch, (array_agg(id order by id))[1] as first_id, (array_agg(id order by id desc))[1] as last_id, count(*) as entry_count
     from numbered group by batch
@@ -25,7 +33,7 @@ begin
 end
 $$;
 comment on function lists.queue_enrichment_run(lists.enrichment_plans, uuid) is
-  E'@behavior -*\nStarts a run of a plan: its entries, or those of one import, cut into batches of which each becomes a job.';
+  E'@behavior -*\nStarts a run of a plan: its entries, or those that one import brought or changed, cut into batches of which each becomes a job.';
 
 create or replace function lists.run_enrichment_plan(plan_id uuid) returns lists.enrichment_plans
 language plpgsql security definer set search_path to pg_catalog as $$
