@@ -50,7 +50,7 @@ function prefixOfColumn(pgClass: any, pgAttribute: any): string | undefined {
 
 /**
  * Shows ids as TypeIDs wherever they occur: the `id` of a table tagged `@typeid <prefix>`, every foreign key to it, and
- * every argument of a function named after it (`list_id`); reads them back wherever they are given.
+ * every argument of a function named after it (`list_id`, `plan_id`); reads them back wherever they are given.
  */
 export const TypeIdPlugin: GraphileConfig.Plugin = {
   name: "TypeIdPlugin",
@@ -67,10 +67,12 @@ export const TypeIdPlugin: GraphileConfig.Plugin = {
         const { introspection } = await info.helpers.pgIntrospection.getService(serviceName);
         for (const parameter of resourceOptions.parameters ?? []) {
           if (parameter.codec !== TYPES.uuid || !parameter.name?.endsWith("_id")) continue;
-          const singular = parameter.name.slice(0, -"_id".length);
-          const target = introspection.classes.find(
-            (each: any) => singularOf(info, each.relname) === singular && prefixOfClass(each),
-          );
+          const name = parameter.name.slice(0, -"_id".length);
+          const tagged = introspection.classes.filter(prefixOfClass);
+          // `list_import_id` names the table; `export_id` of exp_… and `plan_id` of plan_… name the kind of TypeID.
+          const target =
+            tagged.find((each: any) => singularOf(info, each.relname) === name) ??
+            tagged.find((each: any) => name.startsWith(prefixOfClass(each)));
           if (target) parameter.codec = typeIdCodec(prefixOfClass(target)!);
         }
       },
