@@ -26,10 +26,6 @@ const typeDefs = gql`
   What to log in with.
   """
   input LoginInput {
-    """
-    A text of yours that comes back in the payload.
-    """
-    clientMutationId: String
     email: String!
     password: String!
     """
@@ -42,10 +38,6 @@ const typeDefs = gql`
   A login that succeeded.
   """
   type LoginPayload {
-    """
-    The text that was sent with the mutation.
-    """
-    clientMutationId: String
     """
     To be sent with each request as "Authorization: Bearer …".
     """
@@ -132,11 +124,10 @@ const shownUser = (user: Identity["user"]) => ({ ...user, id: encodeTypeId("user
 const shownTenant = (tenant: IdentityMembership["tenant"]) => ({ ...tenant, id: encodeTypeId("tenant", tenant.rowId) });
 const shownMembership = ({ role, tenant }: IdentityMembership) => ({ role, tenant: shownTenant(tenant) });
 
-async function logInFor([services, input]: readonly [Services, Credentials & { clientMutationId?: string }]) {
+async function logInFor([services, input]: readonly [Services, Credentials]) {
   const { membership, user, memberships, ...login } = await logIn(services.pool, services.tokens, input);
   return {
     ...login,
-    clientMutationId: input.clientMutationId,
     expiresAt: login.expiresAt.toISOString(),
     user: shownUser(user),
     tenant: membership && shownTenant(membership.tenant),
