@@ -22,7 +22,7 @@ export interface ExportFileName {
 
 const contentTypes = { csv: "text/csv; charset=utf-8", jsonl: "application/x-ndjson" };
 /** What some file system or header does not take in a name. */
-const unsafe = /[\u0000-\u001f\u007f-\u009f"*/:<>?\\|]+/g;
+const unsafe = /[\u0000-\u001f\u007f-\u009f"*/:<>?\\|\s]+/g;
 
 /** Names the file of an export after its list and the day, such as `Members 2026-01-31.csv.gz`. */
 export function nameExportFile(
@@ -32,7 +32,15 @@ export function nameExportFile(
   day: Date = new Date(),
 ): ExportFileName {
   const extension = isGzip ? `${format}.gz` : format;
-  const stem = [...listName.toWellFormed().replace(unsafe, " ").trim()].slice(0, 100).join("").replace(/^\.+/, "");
+  const stem = [
+    ...listName
+      .toWellFormed()
+      .replace(unsafe, " ")
+      .replace(/^[. ]+/, ""),
+  ]
+    .slice(0, 100)
+    .join("")
+    .trim();
   return {
     fileName: `${`${stem} ${day.toISOString().slice(0, 10)}`.trim()}.${extension}`,
     contentType: isGzip ? "application/gzip" : contentTypes[format],
