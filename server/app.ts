@@ -1,4 +1,4 @@
-import express, { type Express, type Router } from "express";
+import express, { type Express } from "express";
 import type { Pool } from "pg";
 import type { ExpressGrafserv } from "postgraphile/grafserv/express/v4";
 import type { Registry } from "prom-client";
@@ -13,7 +13,8 @@ import { lastResort, notFound } from "./http/last-resort.ts";
 import { metricsRoute } from "./http/metrics-route.ts";
 import { requestScope } from "./http/request-scope.ts";
 import { securityHeaders } from "./http/security-headers.ts";
-import { sendError, sendGraphqlError } from "./http/send-error.ts";
+import { sendGraphqlError } from "./http/send-error.ts";
+import { createRoutes } from "./routes.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
 /** What the parts of the server share. */
@@ -29,21 +30,11 @@ export interface ServerContext {
   readonly draining: AbortSignal;
 }
 
-/** A plain HTTP route below a path, behind authentication. */
-export interface MountedRouter {
-  readonly path: string;
-  readonly router: Router;
-}
-
 /** How long a request body may take to arrive, in milliseconds; uploads have their own rule. */
 const bodyMs = 30_000;
 
 /** The server's middleware, in order. Bodies are read by who needs them: nothing here parses one before grafserv. */
-export async function createApp(
-  context: ServerContext,
-  grafserv: ExpressGrafserv,
-  routers: readonly MountedRouter[],
-): Promise<Express> {
+export async function createApp(context: ServerContext, grafserv: ExpressGrafserv): Promise<Express> {
   const { log, metrics, pool, tokens, draining } = context;
   const app = express();
   app.disable("x-powered-by");
@@ -54,7 +45,7 @@ export async function createApp(
   app.get("/healthz", healthz);
   app.get("/readyz", readyz(pool, log, draining));
   app.get("/metrics", metricsRoute(metrics, pool));
-  for (const { path, router } of routers) app.use(path, authenticate(tokens, sendError), router);
+  for (const { path, handlers } of createRoutes(context)) app.use(path, ...handlers);
   app.use(bodyDeadline(bodyMs));
   app.use("/graphql", authenticate(tokens, sendGraphqlError));
   await grafserv.addTo(app, null, false);

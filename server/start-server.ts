@@ -7,7 +7,7 @@ import type { Lifecycle } from "../lib/lifecycle.ts";
 import type { Log } from "../lib/log.ts";
 import { createMetrics } from "../lib/metrics.ts";
 import { createPool } from "../lib/pool.ts";
-import { createApp, type MountedRouter, type ServerContext } from "./app.ts";
+import { createApp, type ServerContext } from "./app.ts";
 import { createAccessTokens } from "./auth/access-tokens.ts";
 import { isMigrated } from "./http/health.ts";
 import { listen } from "./http/listen.ts";
@@ -24,8 +24,6 @@ export interface StartOptions {
   readonly databaseUrl: string;
   readonly log: Log;
   readonly lifecycle: Pick<Lifecycle, "onClose" | "signal">;
-  /** Routes besides the API. */
-  readonly routers?: (context: ServerContext) => readonly MountedRouter[];
 }
 
 /** A server that takes requests. */
@@ -37,13 +35,7 @@ export interface RunningServer {
  * Starts the server: the database must be there, and the schema is built, before the first request is taken. What it
  * opens is closed by the lifecycle in this order: sockets, HTTP, PostGraphile, the listening connection, the pool.
  */
-export async function startServer({
-  config,
-  databaseUrl,
-  log,
-  lifecycle,
-  routers,
-}: StartOptions): Promise<RunningServer> {
+export async function startServer({ config, databaseUrl, log, lifecycle }: StartOptions): Promise<RunningServer> {
   const metrics = createMetrics("server");
   const pool = createPool({
     connectionString: databaseUrl,
@@ -77,7 +69,7 @@ export async function startServer({
   const context: ServerContext = { config, log, metrics, pool, tokens, changes, draining: lifecycle.signal };
   const grafserv = pgl.createServ(expressGrafserv);
   await grafserv.ready();
-  const app = await createApp(context, grafserv, routers?.(context) ?? []);
+  const app = await createApp(context, grafserv);
   const http = await listen(app, config);
   lifecycle.onClose("HTTP", () => http.close());
   const sockets = serveSockets({

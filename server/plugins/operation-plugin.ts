@@ -15,9 +15,11 @@ export const OperationPlugin: GraphileConfig.Plugin = {
       prepareArgs(next, { args }) {
         const operation = getOperationAST(args.document, args.operationName);
         const scope = currentRequest();
-        if (scope && operation) scope.operation = [operation.operation, operation.name?.value].filter(Boolean).join(" ");
+        if (scope && operation)
+          scope.operation = [operation.operation, operation.name?.value].filter(Boolean).join(" ");
         const prepared = next();
-        if (operation?.operation === OperationTypeNode.SUBSCRIPTION) letShareReads(args.contextValue as Grafast.Context);
+        if (operation?.operation === OperationTypeNode.SUBSCRIPTION)
+          letShareReads(args.contextValue as Grafast.Context);
         return prepared;
       },
       execute(next, { args }) {

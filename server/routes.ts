@@ -1,0 +1,16 @@
+import type { RequestHandler } from "express";
+import { createTenantStore } from "../lib/export-files.ts";
+import type { ServerContext } from "./app.ts";
+import { exportDownload } from "./http/export-download.ts";
+
+/** A plain HTTP route: files go around GraphQL. */
+export interface Route {
+  readonly path: string;
+  readonly handlers: readonly RequestHandler[];
+}
+
+/** The plain HTTP routes below their paths. One that needs to know its caller begins with `authenticate(tokens, sendError)`. */
+export function createRoutes({ config, log, pool }: ServerContext): readonly Route[] {
+  const store = createTenantStore(config);
+  return [{ path: "/exports", handlers: [exportDownload({ pool, store, secret: config.secret, log })] }];
+}
