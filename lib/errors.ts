@@ -1,6 +1,7 @@
 /** One kind of refusal: its SQLSTATE when the database raises it, the HTTP status it maps to, and what it means. */
 export interface ErrorKind {
-  readonly sqlstate: string;
+  /** Absent where the database never raises it. */
+  readonly sqlstate?: string;
   readonly status: number;
   readonly sentence: string;
 }
@@ -15,6 +16,10 @@ export const errorKinds = {
   INVALID_STATE: { sqlstate: "RH006", status: 409, sentence: "It is not possible in the present state." },
   LIMIT_EXCEEDED: { sqlstate: "RH007", status: 413, sentence: "A limit was exceeded; the message names it." },
   UNAUTHENTICATED: { sqlstate: "RH008", status: 401, sentence: "The token is missing, malformed or expired." },
+  TIMEOUT: { status: 504, sentence: "It took longer than a request may take; ask for less at a time." },
+  INTERNAL: { status: 500, sentence: "Something went wrong on our side; the log has it under the request id." },
+  GRAPHQL_PARSE_FAILED: { status: 400, sentence: "The document is not GraphQL." },
+  GRAPHQL_VALIDATION_FAILED: { status: 400, sentence: "The document or its variables do not fit the schema." },
 } as const satisfies Record<string, ErrorKind>;
 
 /** The name of an error kind, as clients see it. */
@@ -58,7 +63,9 @@ export class SetupError extends Error {
 }
 
 const codesBySqlstate = new Map<string, ErrorCode>(
-  (Object.keys(errorKinds) as ErrorCode[]).map((code) => [errorKinds[code].sqlstate, code]),
+  (Object.entries(errorKinds) as [ErrorCode, ErrorKind][]).flatMap(([code, { sqlstate }]) =>
+    sqlstate === undefined ? [] : [[sqlstate, code] as const],
+  ),
 );
 
 /** The error code of an `RH…` SQLSTATE, or undefined when it is not one of ours. */

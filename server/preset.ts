@@ -4,13 +4,18 @@ import { PgManyToManyPreset } from "@graphile-contrib/pg-many-to-many";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
 import type { Config } from "../lib/config.ts";
+import type { Log } from "../lib/log.ts";
 import { createPgService } from "./pg-service.ts";
+import { DomainVerbsPreset } from "./plugins/domain-verbs-plugin.ts";
 import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
+import { errorPlugin } from "./plugins/error-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
+import { limitsPlugin } from "./plugins/limits-plugin.ts";
 import { LoginPlugin } from "./plugins/login-plugin.ts";
 import { KeysetPlugin } from "./plugins/keyset-plugin.ts";
 import { NamingPreset } from "./plugins/naming-plugin.ts";
 import { pageSizePlugin } from "./plugins/page-size-plugin.ts";
+import { OperationPlugin } from "./plugins/operation-plugin.ts";
 import { PlainSchemaPlugin } from "./plugins/plain-schema-plugin.ts";
 import { ProgressPlugin } from "./plugins/progress-plugin.ts";
 import { RowIdPlugin } from "./plugins/row-id-plugin.ts";
@@ -24,6 +29,8 @@ export interface PresetOptions {
   /** Connections of the login rowhouse_server. */
   readonly pool: Pool;
   readonly config: Config;
+  /** Where errors that are our fault are written in full. */
+  readonly log?: Log;
 }
 
 /** Parts of the libraries that have no place in our API, each with the reason. */
@@ -71,8 +78,11 @@ export const pageSizeDefault = 50;
 /** Rows that one mutation takes at most. */
 export const bulkRowsMax = 1000;
 
+/** Fields at the root of an operation at most; each is a query or a transaction of its own. */
+const rootFieldsMax = 30;
+
 /** The composition of the GraphQL API. */
-export function makePreset({ pool, config }: PresetOptions): GraphileConfig.Preset {
+export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig.Preset {
   const isDevelopment = config.nodeEnv === "development";
   return {
     extends: [
@@ -81,6 +91,7 @@ export function makePreset({ pool, config }: PresetOptions): GraphileConfig.Pres
       PostGraphileConnectionFilterPreset,
       PgAggregatesPreset,
       PgManyToManyPreset,
+      DomainVerbsPreset,
     ],
     plugins: [
       TenantKeyPlugin,
@@ -93,8 +104,21 @@ export function makePreset({ pool, config }: PresetOptions): GraphileConfig.Pres
       pageSizePlugin({ default: pageSizeDefault, max: config.pageSizeMax }),
       writePlugin({ rowsMax: bulkRowsMax }),
       PlainSchemaPlugin,
+      errorPlugin(log),
+      limitsPlugin(
+        {
+          depth: config.queryDepthMax,
+          aliases: config.queryAliasesMax,
+          selections: config.querySelectionsMax,
+          rootFields: rootFieldsMax,
+          cost: config.queryCostMax,
+          pageSizeDefault,
+        },
+        { introspection: config.nodeEnv !== "production" },
+      ),
       LoginPlugin,
       ProgressPlugin,
+      OperationPlugin,
     ],
     disablePlugins: disabledPlugins,
     pgServices: [createPgService(pool)],

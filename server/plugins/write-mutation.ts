@@ -38,7 +38,7 @@ export interface WriteMutation {
 
 /** Registers the types of a mutation. */
 export function registerWrite(build: any, mutation: WriteMutation): void {
-  const { table, fieldName } = mutation;
+  const { fieldName } = mutation;
   const typeName = build.inflection.upperCamelCase(fieldName);
   build.registerInputObjectType(
     `${typeName}Input`,
