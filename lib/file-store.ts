@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { RowhouseError } from "./errors.ts";
@@ -35,6 +35,8 @@ export interface FileStore {
 const tenant = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const name = /^(?!\.)[A-Za-z0-9._-]{1,200}$/;
 
+const blockBytes = 256 * 1024;
+
 /** The files below a folder of this machine. */
 export function createDiskStore(root: string): FileStore {
   const pathOf = (key: string): string => {
@@ -53,17 +55,24 @@ export function createDiskStore(root: string): FileStore {
       const file = await open(draft, "wx", 0o600);
       const hash = createHash("sha256");
       let byteCount = 0;
+      // One write is under way while the next block is gathered and counted.
+      let writing: Promise<void> = Promise.resolve();
       try {
         try {
-          for await (const chunk of source) {
+          for await (const block of blocks(source)) {
             signal?.throwIfAborted();
-            hash.update(chunk);
-            for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
-            byteCount += chunk.length;
+            await writing;
+            writing = writeAll(file, block);
+            // Who fails is told when it is waited for.
+            writing.catch(() => {});
+            hash.update(block);
+            byteCount += block.length;
           }
           signal?.throwIfAborted();
+          await writing;
           await file.sync();
         } finally {
+          await writing.catch(() => {});
           await file.close();
         }
         await rename(draft, path);
@@ -85,6 +94,25 @@ export function createDiskStore(root: string): FileStore {
     remove: (key) => rm(pathOf(key), { force: true }),
     removeAll: (prefix) => rm(pathOf(prefix), { recursive: true, force: true }),
   };
+}
+
+/** The bytes of a stream in blocks of a size that is worth a write; sockets bring them in small pieces. */
+async function* blocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let gathered: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of source) {
+    gathered.push(chunk);
+    size += chunk.length;
+    if (size < blockBytes) continue;
+    yield Buffer.concat(gathered);
+    gathered = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(gathered);
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
 }
 
 /** A renamed file is there after a power cut only when its folder was written, too. */
