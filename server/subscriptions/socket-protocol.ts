@@ -82,7 +82,8 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
       if (session === undefined) throw new Error("A socket got to its operations without a session.");
       const scope: RequestScope = { requestId: randomUUID(), session, whenIdle: () => state.flow.whenIdle() };
       state.operations.set(id, { scope, started: performance.now() });
-      if (state.operations.size > operationsMax) {
+      // What the client has completed is gone from here at once, though it may still be winding down.
+      if (Object.keys(ctx.subscriptions).length > operationsMax) {
         const message = `This socket has ${operationsMax} operations under way, and may not have more. Complete one first, or open another socket.`;
         return [new GraphQLError(message, { originalError: new RowhouseError("LIMIT_EXCEEDED", message) })];
       }
