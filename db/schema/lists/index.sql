@@ -9,6 +9,15 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system;
 --!include lists/list_entries.sql
 --!include lists/list_entries_indexes.sql
 --!include lists/list_import_rows.sql
+--!include lists/import_staging.sql
+--!include lists/start_import.sql
+--!include lists/cancel_import.sql
+--!include lists/undo_import.sql
+--!include lists/find_import_duplicates.sql
+--!include lists/apply_import_duplicates.sql
+--!include lists/note_import_columns.sql
+--!include lists/merge_import.sql
+--!include lists/revert_import.sql
 --!include lists/enrichment_plans.sql
 --!include lists/enrichment_plan_steps.sql
 --!include lists/enrichment_queue_jobs.sql
