@@ -6,9 +6,10 @@ import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connecti
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
 import { createPgService } from "./pg-service.ts";
+import { DescriptionsPlugin } from "./plugins/descriptions-plugin.ts";
 import { DomainVerbsPreset } from "./plugins/domain-verbs-plugin.ts";
 import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
-import { errorPlugin } from "./plugins/error-plugin.ts";
+import { errorPreset } from "./plugins/error-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
 import { LoginPlugin } from "./plugins/login-plugin.ts";
@@ -83,6 +84,7 @@ const rootFieldsMax = 30;
 
 /** The composition of the GraphQL API. */
 export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig.Preset {
+  const pages = { default: pageSizeDefault, max: config.pageSizeMax };
   const isDevelopment = config.nodeEnv === "development";
   return {
     extends: [
@@ -92,6 +94,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       PgAggregatesPreset,
       PgManyToManyPreset,
       DomainVerbsPreset,
+      errorPreset(log),
     ],
     plugins: [
       TenantKeyPlugin,
@@ -101,10 +104,10 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       IndexedColumnsPlugin,
       SoftDeletePlugin,
       KeysetPlugin,
-      pageSizePlugin({ default: pageSizeDefault, max: config.pageSizeMax }),
+      pageSizePlugin(pages),
       writePlugin({ rowsMax: bulkRowsMax }),
       PlainSchemaPlugin,
-      errorPlugin(log),
+      DescriptionsPlugin,
       limitsPlugin(
         {
           depth: config.queryDepthMax,
@@ -112,7 +115,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
           selections: config.querySelectionsMax,
           rootFields: rootFieldsMax,
           cost: config.queryCostMax,
-          pageSizeDefault,
+          pages,
         },
         { introspection: config.nodeEnv !== "production" },
       ),
@@ -124,6 +127,8 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
     pgServices: [createPgService(pool)],
     schema: {
       defaultNodeIdCodec: "typeId",
+      // An id that is none would be a line on the console.
+      muteWarnings: true,
       // A filter over groups is computed over every row.
       defaultBehavior: "-resource:groupedAggregates:having",
       connectionFilterAllowedOperators: filterOperators,

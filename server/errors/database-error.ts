@@ -6,7 +6,8 @@ type Translation = (error: DatabaseError) => readonly [ErrorCode, string, field?
 
 const unreadable: Translation = (error) => {
   const field = fieldOf(error);
-  return ["VALIDATION_FAILED", `${field ?? "A value"} does not have the form it must have: ${error.message}.`, field];
+  const value = /: (".*")$/s.exec(error.message)?.[1] ?? /value (".*") is out of range/s.exec(error.message)?.[1];
+  return ["VALIDATION_FAILED", `${value ?? field ?? "A value"} does not have the form that is needed here.`, field];
 };
 
 const translations: Readonly<Record<string, Translation>> = {

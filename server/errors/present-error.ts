@@ -24,12 +24,17 @@ const clientMistakes = /^(Null literals|Empty objects) are forbidden in filter a
 /**
  * The error as a client may see it: `extensions` has `code`, `requestId` and, where known, `field` and `details`. Whatever
  * is nobody's fault but ours is logged in full and shown as INTERNAL. An error that was presented stays as it is.
+ * While a document is read and validated, GraphQL's own errors are about the document.
  */
-export function presentError(error: unknown, log: Log | undefined): GraphQLError {
+export function presentError(
+  error: unknown,
+  log: Log | undefined,
+  stage: "document" | "execution" = "execution",
+): GraphQLError {
   if (error instanceof GraphQLError && presented.has(error)) return error;
   const scope = currentRequest();
   const requestId = scope?.requestId ?? randomUUID();
-  const finding = findOut(error) ?? internal(error, requestId, log);
+  const finding = findOut(error, stage) ?? internal(error, requestId, log);
   const { code, message, field, details } = finding;
   if (scope) scope.code ??= code;
   const place = error instanceof GraphQLError ? error : undefined;
@@ -44,7 +49,7 @@ export function presentError(error: unknown, log: Log | undefined): GraphQLError
   return result;
 }
 
-function findOut(error: unknown): Finding | undefined {
+function findOut(error: unknown, stage: string): Finding | undefined {
   if (error instanceof RangeError && error.message.startsWith("Maximum call stack")) {
     return { code: "LIMIT_EXCEEDED", message: "The document nests too deep to be read." };
   }
@@ -60,7 +65,7 @@ function findOut(error: unknown): Finding | undefined {
   if (shown.message.startsWith("Syntax Error")) return { code: "GRAPHQL_PARSE_FAILED", message: shown.message };
   const isPlaced = Boolean(error.locations?.length) && !error.path;
   // A scalar that refuses a literal or a variable is a GraphQLError within one.
-  if (isPlaced || cause || safeWithoutPlace.test(error.message)) {
+  if (stage === "document" || isPlaced || cause || safeWithoutPlace.test(error.message)) {
     return { code: "GRAPHQL_VALIDATION_FAILED", message: error.message };
   }
   return undefined;

@@ -27,6 +27,14 @@ export interface OperationCounts {
   readonly dependsOnVariables: boolean;
 }
 
+/** How many rows a connection counts for. */
+export interface CountedPages {
+  /** When its page size is not said. */
+  readonly default: number;
+  /** When it asks for more; that is refused when it runs. */
+  readonly max: number;
+}
+
 /** Counts of a selection set; `perRow` is what each row of the connection around it costs. */
 interface Counts {
   depth: number;
@@ -45,7 +53,7 @@ const rowFields = new Set(["nodes", "edges"]);
 export function countOperations(
   schema: GraphQLSchema,
   document: DocumentNode,
-  pageSizeDefault: number,
+  pages: CountedPages,
   variables?: Readonly<Record<string, unknown>>,
 ): OperationCounts[] {
   const fragments = new Map<string, FragmentDefinitionNode>();
@@ -94,9 +102,8 @@ export function countOperations(
       const isConnection = definitionOfField?.args.some((each) => each.name === "first") ?? false;
       const argument = (wanted: string) => sizeOf(field.arguments?.find((each) => each.name.value === wanted)?.value);
       const isPlainList = definitionOfField !== undefined && isListType(getNullableType(definitionOfField.type));
-      const rows = isConnection
-        ? Math.max(argument("first") ?? argument("last") ?? pageSizeDefault, 1)
-        : pageSizeDefault;
+      const asked = isConnection ? (argument("first") ?? argument("last") ?? pages.default) : pages.default;
+      const rows = Math.min(Math.max(asked, 1), pages.max);
       if (parent?.name.endsWith("Connection") && rowFields.has(name)) into.perRow += 1 + inner.cost + inner.perRow;
       else if (isConnection) into.cost += 1 + inner.cost + rows * inner.perRow;
       else into.cost += 1 + (isPlainList ? rows : 1) * (inner.cost + inner.perRow);

@@ -1,5 +1,5 @@
 import { GraphQLError, type ASTVisitor, type DocumentNode, type GraphQLSchema, type ValidationContext } from "graphql";
-import { countOperations, type OperationCounts } from "./count-document.ts";
+import { countOperations, type CountedPages, type OperationCounts } from "./count-document.ts";
 
 /** The most that one GraphQL operation may ask for. */
 export interface OperationLimits {
@@ -8,8 +8,7 @@ export interface OperationLimits {
   readonly selections: number;
   readonly rootFields: number;
   readonly cost: number;
-  /** Rows that a connection counts for when its page size is not said. */
-  readonly pageSizeDefault: number;
+  readonly pages: CountedPages;
 }
 
 const phrases = {
@@ -56,7 +55,7 @@ export function checkWithVariables(
 ): GraphQLError | undefined {
   let isNeeded = needsVariables.get(document);
   if (isNeeded === undefined) {
-    isNeeded = countOperations(schema, document, limits.pageSizeDefault).some((each) => each.dependsOnVariables);
+    isNeeded = countOperations(schema, document, limits.pages).some((each) => each.dependsOnVariables);
     needsVariables.set(document, isNeeded);
   }
   return isNeeded ? firstExceeded(schema, document, limits, variables) : undefined;
@@ -70,7 +69,7 @@ function firstExceeded(
   limits: OperationLimits,
   variables?: Readonly<Record<string, unknown>>,
 ): GraphQLError | undefined {
-  for (const counts of countOperations(schema, document, limits.pageSizeDefault, variables)) {
+  for (const counts of countOperations(schema, document, limits.pages, variables)) {
     const exceeded = exceededLimit(counts, limits);
     if (exceeded) return exceeded;
   }

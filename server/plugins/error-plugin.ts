@@ -2,7 +2,12 @@ import type { Log } from "../../lib/log.ts";
 import { presentError } from "../errors/present-error.ts";
 
 /** Gives every error of the API its code and request id, also those of a document that is refused before it runs. */
-export function errorPlugin(log: Log | undefined): GraphileConfig.Plugin {
+export function errorPreset(log: Log | undefined): GraphileConfig.Preset {
+  return { plugins: [earlyErrorPlugin(log)], grafserv: { maskError: (error) => presentError(error, log) } };
+}
+
+/** Errors that arise before the library would mask them. */
+function earlyErrorPlugin(log: Log | undefined): GraphileConfig.Plugin {
   return {
     name: "ErrorPlugin",
     version: "1.0.0",
@@ -10,14 +15,13 @@ export function errorPlugin(log: Log | undefined): GraphileConfig.Plugin {
       middleware: {
         setPreset(next: any, event: any) {
           const getExecutionConfig = event.getExecutionConfig;
-          event.maskError = (error: unknown) => presentError(error, log);
-          // Over HTTP the library sends the errors of parsing and validation as they are.
+          // Over HTTP the errors of parsing and validation are sent as they are.
           event.getExecutionConfig = async function (this: unknown, context: unknown) {
             const config = await getExecutionConfig.call(this, context);
             const parseAndValidate = (query: string) => {
               const result = config.parseAndValidate(query);
               return result.errors
-                ? { errors: result.errors.map((error: unknown) => presentError(error, log)) }
+                ? { errors: result.errors.map((error: unknown) => presentError(error, log, "document")) }
                 : result;
             };
             return { ...config, parseAndValidate };
