@@ -96,23 +96,30 @@ export function createDiskStore(root: string): FileStore {
   };
 }
 
-/** The bytes of a stream in blocks of a size that is worth a write; sockets bring them in small pieces. */
+/**
+ * The bytes of a stream in blocks of a size that is worth a write; sockets bring them in small pieces. Two buffers take
+ * turns: a block is good until the one after the next is asked for.
+ */
 async function* blocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let gathered: Uint8Array[] = [];
-  let size = 0;
+  let [buffer, other] = [Buffer.allocUnsafe(blockBytes), Buffer.allocUnsafe(blockBytes)];
+  let filled = 0;
   for await (const chunk of source) {
-    gathered.push(chunk);
-    size += chunk.length;
-    if (size < blockBytes) continue;
-    yield Buffer.concat(gathered);
-    gathered = [];
-    size = 0;
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + blockBytes - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < blockBytes) break;
+      yield buffer;
+      [buffer, other] = [other, buffer];
+      filled = 0;
+    }
   }
-  if (size > 0) yield Buffer.concat(gathered);
+  if (filled > 0) yield buffer.subarray(0, filled);
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+  for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten;
 }
 
 /** A renamed file is there after a power cut only when its folder was written, too. */

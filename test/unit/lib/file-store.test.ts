@@ -32,6 +32,21 @@ describe("the file store", () => {
     expect((await buffer(store.read(key, { start: 7, end: 9 }))).toString()).toBe("wor");
   });
 
+  it("keeps the order of bytes, however they are cut", async () => {
+    const all = Buffer.from(Array.from({ length: 2_000_000 }, (_, i) => (i * 31 + (i >> 9)) % 251));
+    async function* cut() {
+      const sizes = [1, 7, 300_000, 65_536, 262_144, 2, 524_288, 262_143];
+      for (let at = 0, turn = 0; at < all.length; turn++) {
+        const size = sizes[turn % sizes.length]!;
+        yield all.subarray(at, at + size);
+        at += size;
+      }
+    }
+    const facts = await store.put(`${tenantId}/long`, cut());
+    expect(facts).toEqual({ byteCount: all.length, sha256: createHash("sha256").update(all).digest("hex") });
+    expect(all.equals(await buffer(store.read(`${tenantId}/long`)))).toBe(true);
+  });
+
   it("shows nothing of a stream that breaks off, and keeps what was there", async () => {
     const key = `${tenantId}/exports/b.csv`;
     await store.put(key, chunks("old"));
