@@ -3,6 +3,7 @@ import { exportList } from "./export-list.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
 
 /** Every task, one line each; the file name is the identifier, with dashes for underscores. */
+// prettier-ignore
 export const tasks = [
   enrichBatch,
   exportList,
