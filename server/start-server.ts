@@ -58,7 +58,10 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
 
   const tokens = createAccessTokens(config);
   const services: Services = { pool, tokens, changes };
-  const pgl = postgraphile({ extends: [makePreset({ pool, config, log })], grafast: { context: () => ({ services }) } });
+  const pgl = postgraphile({
+    extends: [makePreset({ pool, config, log })],
+    grafast: { context: () => ({ services }) },
+  });
   lifecycle.onClose("PostGraphile", async () => {
     await pgl.release();
     // The service of a database is not released with the instance that uses it.

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { withTransaction } from "../../lib/tenant-transaction.ts";
+import { inTenantTransaction, withTransaction } from "../../lib/tenant-transaction.ts";
 import type { TokenRole } from "./session.ts";
 
 /** A person, whichever tenants they belong to. */
@@ -9,11 +9,19 @@ export interface IdentityUser {
   readonly name: string;
 }
 
+/** A tenant, as those who belong to it see it. */
+export interface IdentityTenant {
+  readonly rowId: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly status: string;
+}
+
 /** A tenant that a user belongs to, and as what. */
 export interface IdentityMembership {
   readonly role: TokenRole;
   readonly actorId: string;
-  readonly tenant: { readonly rowId: string; readonly slug: string; readonly name: string; readonly status: string };
+  readonly tenant: IdentityTenant;
 }
 
 /** A user with the tenants they belong to. */
@@ -60,6 +68,12 @@ export async function findLogin(
 export async function findUser(pool: Pool, userId: string): Promise<Identity | undefined> {
   const rows = await lookUp<IdentityRow>(pool, "select * from private.find_user($1)", userId);
   return rows[0] && identityOf(rows, rows[0].user_email ?? "");
+}
+
+/** The tenant of a verified token; undefined when it is gone. */
+export async function findTenant(pool: Pool, tenantId: string): Promise<IdentityTenant | undefined> {
+  const sql = `select id as "rowId", slug, name, status from iam.tenants where deleted_at is null`;
+  return inTenantTransaction(pool, { tenantId }, async (client) => (await client.query<IdentityTenant>(sql)).rows[0]);
 }
 
 /** Who may act in the tenant with a slug; nobody when there is no such tenant. */

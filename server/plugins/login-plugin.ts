@@ -2,7 +2,7 @@ import { context, lambda, sideEffect } from "postgraphile/grafast";
 import { extendSchema, gql } from "postgraphile/utils";
 import { encodeTypeId } from "../../lib/type-id.ts";
 import { RowhouseError } from "../../lib/errors.ts";
-import { findUser, type Identity, type IdentityMembership } from "../auth/identity.ts";
+import { findTenant, findUser, type Identity, type IdentityMembership, type IdentityTenant } from "../auth/identity.ts";
 import { logIn, type Credentials } from "../auth/log-in.ts";
 import { currentSession } from "../http/request-scope.ts";
 import type { Services } from "../services.ts";
@@ -121,7 +121,7 @@ const typeDefs = gql`
 `;
 
 const shownUser = (user: Identity["user"]) => ({ ...user, id: encodeTypeId("user", user.rowId) });
-const shownTenant = (tenant: IdentityMembership["tenant"]) => ({ ...tenant, id: encodeTypeId("tenant", tenant.rowId) });
+const shownTenant = (tenant: IdentityTenant) => ({ ...tenant, id: encodeTypeId("tenant", tenant.rowId) });
 const shownMembership = ({ role, tenant }: IdentityMembership) => ({ role, tenant: shownTenant(tenant) });
 
 async function logInFor([services, input]: readonly [Services, Credentials]) {
@@ -143,7 +143,7 @@ async function readSession(services: Services) {
   if (userId !== undefined && identity === undefined) {
     throw new RowhouseError("UNAUTHENTICATED", "The user of this token is gone. Log in as somebody else.");
   }
-  const tenant = identity?.memberships.find((membership) => membership.tenant.rowId === tenantId)?.tenant;
+  const tenant = tenantId === undefined ? undefined : await findTenant(services.pool, tenantId);
   return {
     user: identity && shownUser(identity.user),
     tenant: tenant && shownTenant(tenant),
