@@ -66,7 +66,7 @@ function verbsOf(table: WritableTable): Verb[] {
   if (table.canUpdate) {
     verbs.push({
       name: "update",
-      one: "Changes fields of a TYPE.",
+      one: "Changes fields of one TYPE.",
       many: "Changes the same fields of many rows, in one statement.",
       takesPatch: true,
       isGone: false,
@@ -79,7 +79,7 @@ function verbsOf(table: WritableTable): Verb[] {
   const isSoft = table.deletion === "soft";
   verbs.push({
     name: "delete",
-    one: isSoft ? "Deletes a TYPE; it can be restored." : "Deletes a TYPE for good.",
+    one: isSoft ? "Deletes one TYPE; it can be restored." : "Deletes one TYPE for good.",
     many: `Deletes many rows in one statement${isSoft ? "; they can be restored" : ""}.`,
     takesPatch: false,
     isGone: !isSoft,
@@ -90,7 +90,7 @@ function verbsOf(table: WritableTable): Verb[] {
   if (!isSoft) return verbs;
   verbs.push({
     name: "restore",
-    one: "Brings a deleted TYPE back.",
+    one: "Brings one deleted TYPE back.",
     many: "Brings many deleted rows back, in one statement.",
     takesPatch: false,
     isGone: false,

@@ -16,7 +16,7 @@ export function createMutations(table: WritableTable, rowsMax: number): WriteMut
   const create: WriteMutation = {
     table,
     fieldName: `create${capitalized(one)}`,
-    description: `Creates a \`${typeName}\`.`,
+    description: `Creates one \`${typeName}\`.`,
     isBulk: false,
     inputFields: (build) => ({ [one]: { type: new build.graphql.GraphQLNonNull(inputType(build, table)) } }),
     statement: (input) => insertStatement(table, [input[one] as Row], 1),

@@ -36,20 +36,37 @@ export const DescriptionsPlugin: GraphileConfig.Plugin = {
       GraphQLObjectType_fields_field: describeField,
       GraphQLInputObjectType_fields_field: describeField,
       GraphQLObjectType_fields_field_args_arg(argument: any, _build: unknown, { scope }: any) {
-        const isId = scope.argName === "id" && scope.isPgRowByUniqueConstraintField;
-        return argument.description || !isId ? argument : { ...argument, description: "Its id." };
+        if (scope.argName === "input") return { ...argument, description: "What to do it with." };
+        if (argument.description || !scope.isPgRowByUniqueConstraintField) return argument;
+        const description = { id: "Its id.", rowId: "The uuid behind its id." }[scope.argName as string];
+        return description ? { ...argument, description } : argument;
       },
     },
   } as any,
 };
 
-function describeField(field: any, _build: unknown, { scope }: any): any {
+function describeField(field: any, _build: unknown, { scope, Self }: any): any {
+  if (scope.isPgSingleRelationField) return { ...field, description: relationDescription(scope) ?? field.description };
+  if (scope.fieldName === "keys" && Self.name.endsWith("Aggregates")) {
+    return {
+      ...field,
+      description: "The values that the rows of the group share, in the order of `groupBy`, as they are stored.",
+    };
+  }
   if (field.description && scope.fieldName !== "id") return field;
   const description = fieldDescriptions[scope.fieldName] ?? referenceDescription(scope);
   return description ? { ...field, description } : field;
 }
 
-function referenceDescription({ fieldName, pgFieldAttribute, isPgFilter }: any): string | undefined {
+/** The comment of the column that holds the reference speaks of the object; its own field shows the object's id. */
+function relationDescription({ pgRelationDetails }: any): string | undefined {
+  if (!pgRelationDetails) return undefined;
+  const { registry, codec, relationName } = pgRelationDetails;
+  const { localAttributes, isReferencee } = registry.pgRelations[codec.name][relationName];
+  return isReferencee ? undefined : codec.attributes[localAttributes.at(-1)].description;
+}
+
+function referenceDescription({ fieldName, pgFieldAttribute }: any): string | undefined {
   const target = /^(.+)Id$/.exec(fieldName ?? "")?.[1];
-  return target && pgFieldAttribute && !isPgFilter ? `Id of \`${target}\`.` : undefined;
+  return target && pgFieldAttribute ? `Id of \`${target}\`.` : undefined;
 }

@@ -1,3 +1,4 @@
+const orderOperators = ["lessThan", "lessThanOrEqualTo", "greaterThan", "greaterThanOrEqualTo"];
 const aggregates = ["sum", "distinctCount", "min", "max", "average"];
 
 /**
@@ -25,18 +26,24 @@ export const PlainSchemaPlugin: GraphileConfig.Plugin = {
       },
       GraphQLInputObjectType_fields: {
         after: ["default"],
-        callback: (fields: any, _build: unknown, { scope }: any) =>
-          scope.isMutationInput ? without(fields, "clientMutationId") : fields,
+        callback(fields: any, _build: unknown, { scope }: any) {
+          // A closed list of values has no order that means something.
+          if (scope.pgConnectionFilterOperators?.pgCodecs[0]?.values) return without(fields, ...orderOperators);
+          return scope.isMutationInput ? without(fields, "clientMutationId") : fields;
+        },
       },
       GraphQLObjectType_fields: {
         after: ["default"],
         callback: (fields: any, _build: unknown, { scope }: any) =>
           scope.isMutationPayload ? without(fields, "clientMutationId", "query") : fields,
       },
-      GraphQLObjectType_fields_field(field: any, build: any, { scope }: any) {
+      GraphQLObjectType_fields_field(field: any, build: any, { scope, Self }: any) {
         const { GraphQLNonNull, GraphQLList, getNullableType, isListType, isNonNullType } = build.graphql;
+        // A row that cannot be seen is not in the list; so no list of rows has a gap, and every row has a place.
+        if (/.Edge$/.test(Self.name) && ["node", "cursor"].includes(scope.fieldName)) {
+          return isNonNullType(field.type) ? field : { ...field, type: new GraphQLNonNull(field.type) };
+        }
         const list = getNullableType(field.type);
-        // A row that cannot be seen is not in the list; so no list of rows has a gap.
         if (!["nodes", "edges"].includes(scope.fieldName) || !isListType(list) || isNonNullType(list.ofType))
           return field;
         return { ...field, type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(list.ofType))) };

@@ -3,6 +3,12 @@ import { errorKinds } from "../../lib/errors.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createTenant, startGraphqlApi, type GraphqlApi, type Sender } from "../support/graphql-api.ts";
 
+/** An error as it is sent. */
+interface Shown {
+  readonly message: string;
+  readonly extensions: { readonly code: string };
+}
+
 let database: TestDatabase;
 let api: GraphqlApi;
 let acme: Sender;
@@ -134,7 +140,7 @@ test("what is our fault is masked, and the request id of the header is in the er
       },
       body: JSON.stringify({ query: "{ lists { nodes { description } } }" }),
     });
-    const { errors } = (await response.json()) as { errors: any[] };
+    const { errors } = (await response.json()) as { errors: Shown[] };
     expect(errors[0]).toMatchObject({
       message: "Something went wrong on our side. Tell us this request id: request-12345.",
       extensions: { code: "INTERNAL", requestId: "request-12345" },
@@ -152,7 +158,7 @@ test("a body that is no GraphQL request is answered with a code, too", async () 
       headers: { "content-type": "application/json", authorization: `Bearer ${api.token(acme)}` },
       body,
     });
-    const { errors } = (await response.json()) as { errors: any[] };
-    expect({ body, code: errors[0].extensions.code }).toEqual({ body, code: "VALIDATION_FAILED" });
+    const { errors } = (await response.json()) as { errors: Shown[] };
+    expect({ body, code: errors[0]!.extensions.code }).toEqual({ body, code: "VALIDATION_FAILED" });
   }
 });

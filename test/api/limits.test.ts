@@ -25,7 +25,7 @@ function fragmentBomb(fragments: number): string {
   return `{ ...F0 } ${bodies.join(" ")} fragment F${fragments} on Query { __typename }`;
 }
 
-async function overSocket(query: string): Promise<any> {
+async function overSocket(query: string): Promise<{ data?: unknown; errors?: unknown }> {
   const client = createClient({
     url: api.url.replace("http", "ws"),
     webSocketImpl: WebSocket,
@@ -33,7 +33,7 @@ async function overSocket(query: string): Promise<any> {
     retryAttempts: 0,
   });
   try {
-    for await (const result of client.iterate({ query })) return result;
+    return (await client.iterate({ query }).next()).value ?? {};
   } catch (errors) {
     return { errors };
   } finally {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createTenant, startGraphqlApi, type GraphqlApi, type Sender } from "../support/graphql-api.ts";
+import { createTenant, startGraphqlApi, type GraphqlApi, type Json, type Sender } from "../support/graphql-api.ts";
 
 let database: TestDatabase;
 let api: GraphqlApi;
@@ -19,7 +19,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-async function createList(sender: Sender, name: string): Promise<any> {
+async function createList(sender: Sender, name: string): Promise<Json> {
   const { createList: created } = await api.ask(
     sender,
     `mutation ($list: ListInput!) { createList(input: { list: $list }) { list { id rowId name } } }`,
@@ -28,7 +28,7 @@ async function createList(sender: Sender, name: string): Promise<any> {
   return created.list;
 }
 
-async function createEntries(sender: Sender, listId: string, count: number): Promise<any[]> {
+async function createEntries(sender: Sender, listId: string, count: number): Promise<Json[]> {
   const { createListEntries: created } = await api.ask(
     sender,
     `mutation ($rows: [ListEntryInput!]!) { createListEntries(input: { listEntries: $rows }) { listEntries { id email } } }`,
@@ -118,7 +118,7 @@ test("a filter by id and one by a related id take TypeIDs", async () => {
     }`,
     { list: list.id, ids: [entries[2].id, entries[0].id] },
   );
-  expect(data.listEntries.nodes.map((node: any) => node.id).sort()).toEqual([entries[0].id, entries[2].id].sort());
+  expect(data.listEntries.nodes.map((node: Json) => node.id).sort()).toEqual([entries[0].id, entries[2].id].sort());
 });
 
 test.each(["ID_ASC", "ID_DESC", "LINE_NUMBER_DESC", "LIST_ID_ASC", "ENRICHMENT_STATUS_DESC"])(
@@ -130,7 +130,7 @@ test.each(["ID_ASC", "ID_DESC", "LINE_NUMBER_DESC", "LIST_ID_ASC", "ENRICHMENT_S
       const seen: string[] = [];
       let after: string | null = null;
       do {
-        const data: any = await api.ask(
+        const data: Json = await api.ask(
           acme,
           `query ($list: ID!, $after: Cursor, $order: [ListEntryOrderBy!]) {
             listEntries(first: 3, after: $after, orderBy: ${inVariable ? "$order" : order}, filter: { listId: { equalTo: $list } }) {
@@ -140,7 +140,7 @@ test.each(["ID_ASC", "ID_DESC", "LINE_NUMBER_DESC", "LIST_ID_ASC", "ENRICHMENT_S
           }`,
           { list: list.id, after, order: [order] },
         );
-        seen.push(...data.listEntries.nodes.map((node: any) => node.id));
+        seen.push(...data.listEntries.nodes.map((node: Json) => node.id));
         after = data.listEntries.pageInfo.hasNextPage ? data.listEntries.pageInfo.endCursor : null;
       } while (after);
       expect(seen).toHaveLength(7);

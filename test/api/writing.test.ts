@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createTenant, startGraphqlApi, type GraphqlApi, type Sender } from "../support/graphql-api.ts";
+import { createTenant, startGraphqlApi, type GraphqlApi, type Json, type Sender } from "../support/graphql-api.ts";
 
 let database: TestDatabase;
 let api: GraphqlApi;
@@ -28,7 +28,7 @@ const createLists = `mutation ($lists: [ListInput!]!) {
   createLists(input: { lists: $lists }) { affectedCount lists { id name status description createdById } }
 }`;
 
-async function listsNamed(...names: string[]): Promise<any[]> {
+async function listsNamed(...names: string[]): Promise<Json[]> {
   const data = await api.ask(acme, createLists, { lists: names.map((name) => ({ name })) });
   return data.createLists.lists;
 }

@@ -7,11 +7,15 @@ import { startServer } from "../../server/start-server.ts";
 import type { TestDatabase } from "./database.ts";
 import { testSecret } from "./test-urls.ts";
 
+/** Data of a response; each test knows what it asked for. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Json = any;
+
 /** A response of the API. */
 export interface GraphqlResponse {
   readonly status: number;
-  readonly data: any;
-  readonly errors?: readonly { message: string; path?: unknown[]; extensions: Record<string, any> }[];
+  readonly data: Json;
+  readonly errors?: readonly { message: string; path?: unknown[]; extensions: Record<string, Json> }[];
 }
 
 /** Who sends a request; rowhouse_member of the tenant unless told. */
@@ -28,7 +32,7 @@ export interface GraphqlApi {
   /** Sends a document as somebody; without a sender nobody is signed in. */
   send(sender: Sender | undefined, query: string, variables?: object): Promise<GraphqlResponse>;
   /** The same, and throws unless it succeeds; the data. */
-  ask(sender: Sender, query: string, variables?: object): Promise<any>;
+  ask(sender: Sender, query: string, variables?: object): Promise<Json>;
   token(sender: Sender): string;
   close(): Promise<void>;
 }
