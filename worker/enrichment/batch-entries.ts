@@ -34,27 +34,23 @@ export class EntryReader {
 
   /** The next entries of the range, at most `limit`, after an id if one is given. */
   next(range: EntryRange, after: string | null, limit: number): Promise<ReadEntry[]> {
-    const { listId, listImportId, firstEntryId, lastEntryId } = range;
-    const from = after === null ? "e.id >= $2" : "e.id > $2";
-    return this.#read(
-      `where e.list_id = $1 and ${from} and e.id <= $3 and e.deleted_at is null
-         and ($4::uuid is null or e.list_import_id = $4 or exists (
-           select from lists.list_import_rows r
-           where r.list_entry_id = e.id and r.list_import_id = $4 and r.outcome in ('filled', 'overwritten')))
-       order by e.id limit $5`,
-      [listId, after ?? firstEntryId, lastEntryId, listImportId, limit],
-    );
+    return this.#read(range, after, range.lastEntryId, `limit ${limit}`);
   }
 
-  /** Reads entries again that somebody changed meanwhile, and holds them until the transaction ends. */
-  again(ids: readonly string[]): Promise<ReadEntry[]> {
-    return this.#read(`where e.id = any ($1::uuid[]) and e.deleted_at is null order by e.id for no key update`, [ids]);
+  /** The entries after an id up to another, held until the transaction ends; they are waited for in order of their ids. */
+  hold(range: EntryRange, after: string | null, last: string): Promise<ReadEntry[]> {
+    return this.#read(range, after, last, "for no key update of e");
   }
 
-  async #read(tail: string, values: unknown[]): Promise<ReadEntry[]> {
+  async #read(range: EntryRange, after: string | null, last: string, tail: string): Promise<ReadEntry[]> {
     const { rows } = await this.#client.query<unknown[]>({
-      text: `select ${this.#columns} from lists.list_entries e ${tail}`,
-      values,
+      text: `select ${this.#columns} from lists.list_entries e
+        where e.list_id = $1 and e.id ${after === null ? ">=" : ">"} $2 and e.id <= $3 and e.deleted_at is null
+          and ($4::uuid is null or e.list_import_id = $4 or exists (
+            select from lists.list_import_rows r
+            where r.list_entry_id = e.id and r.list_import_id = $4 and r.outcome in ('filled', 'overwritten')))
+        order by e.id ${tail}`,
+      values: [range.listId, after ?? range.firstEntryId, last, range.listImportId],
       rowMode: "array",
     });
     return rows.map(([id, version, enrichmentStatus, ...values]) => {

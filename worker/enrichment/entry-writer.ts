@@ -18,18 +18,20 @@ export function isChanged({ entry, enrichment }: EnrichedEntry): boolean {
 /** Writes what the steps found: the changed entries in one statement, the outcomes of the steps in another. */
 export class EntryWriter {
   readonly #client: PoolClient;
+  readonly #queueJobId: string;
   readonly #writes: readonly EntryField[];
   readonly #update: string;
 
-  constructor(client: PoolClient, steps: readonly Step[]) {
+  constructor(client: PoolClient, steps: readonly Step[], queueJobId: string) {
     this.#client = client;
+    this.#queueJobId = queueJobId;
     this.#writes = [...new Set(steps.flatMap((step) => step.writes))];
     this.#update = updateStatement(this.#writes);
   }
 
-  /** Updates the entries that nobody else has changed since they were read; returns the ids of those that were updated. */
-  async update(entries: readonly EnrichedEntry[]): Promise<Set<string>> {
-    if (entries.length === 0) return new Set();
+  /** Updates the entries that nobody has changed since they were read; returns how many those were. */
+  async update(entries: readonly EnrichedEntry[]): Promise<number> {
+    if (entries.length === 0) return 0;
     const values = entries.map(({ entry, enrichment }) => {
       const row: Record<string, unknown> = { id: entry.id, version: entry.version, status: enrichment.status };
       for (const field of this.#writes) {
@@ -39,18 +41,14 @@ export class EntryWriter {
       }
       return row;
     });
-    const { rows } = await this.#client.query<[string]>({
-      text: this.#update,
-      values: [JSON.stringify(values)],
-      rowMode: "array",
-    });
-    return new Set(rows.map(([id]) => id));
+    const { rowCount } = await this.#client.query(this.#update, [JSON.stringify(values)]);
+    return rowCount ?? 0;
   }
 
   /** Keeps the outcome of every step for these entries, in place of the one before; fields keep their origin until they are written anew. */
-  async record(queueJobId: string, entries: readonly EnrichedEntry[]): Promise<void> {
+  async record(entries: readonly EnrichedEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    await this.#client.query(recordStatement, [queueJobId, ...outcomeColumns(entries)]);
+    await this.#client.query(recordStatement, [this.#queueJobId, ...outcomeColumns(entries)]);
   }
 }
 
@@ -61,8 +59,7 @@ function updateStatement(writes: readonly EntryField[]): string {
     set ${columns.map(([name]) => `${name} = v.${name}, `).join("")}enrichment_status = v.status, enriched_at = now()
     from json_to_recordset($1::json) v (
       id uuid, version xid, status text${columns.map(([name, type]) => `, ${name} ${type}`).join("")})
-    where e.id = v.id and e.xmin = v.version
-    returning e.id`;
+    where e.id = v.id and e.xmin = v.version`;
 }
 
 /**

@@ -25,71 +25,65 @@ export const unstorableReason = "What was found could not be stored; the entry w
 /** Runs the steps on the living entries of a batch and writes what they found. Throws the signal's reason when told to stop. */
 export async function runBatch(run: BatchRun, job: QueueJob): Promise<BatchCounts> {
   const reader = new EntryReader(run.client, run.steps);
-  const writer = new EntryWriter(run.client, run.steps);
+  const writer = new EntryWriter(run.client, run.steps, job.id);
   const tally = createTally();
   for (let after: string | null = null; ;) {
     const entries: ReadEntry[] = await reader.next(job, after, chunkSize);
-    if (entries.length > 0) await writeAll(await enrichAll(run, entries));
-    if (entries.length < chunkSize) return tally.counts;
-    after = entries.at(-1)!.id;
+    const last = entries.at(-1)?.id;
+    if (last !== undefined) tally.add(await enrichChunk(entries, after, last));
+    if (last === undefined || entries.length < chunkSize) return tally.counts;
+    after = last;
   }
 
-  /** Writes entries; those that somebody changed since they were read are held, enriched anew and written then. */
-  async function writeAll(enriched: readonly EnrichedEntry[]): Promise<void> {
-    const kept = await store(enriched);
-    const lost = enriched.filter((each) => !kept.has(each));
-    if (lost.length > 0) await store(await enrichAll(run, await reader.again(lost.map(({ entry }) => entry.id))));
-  }
-
-  async function store(enriched: readonly EnrichedEntry[]): Promise<Set<EnrichedEntry>> {
-    const stored = await storeOrSplit(run, writer, job.id, enriched);
-    tally.add(stored);
-    return new Set(stored.map(({ original }) => original));
+  /**
+   * Enriches entries without holding them, as edits between reading and writing are rare. Where there was one, or a
+   * value is refused, nothing is kept and the chunk is done anew with its entries held. They are held in order of their
+   * ids from the first to the last, so that batches which share entries wait for each other and never in a circle.
+   */
+  async function enrichChunk(entries: readonly ReadEntry[], after: string | null, last: string) {
+    const enriched = await enrichAll(run, entries);
+    if (!((await attempt(run.client, () => store(writer, enriched))) instanceof Error)) return enriched;
+    const held = await reader.hold(job, after, last);
+    return storeOrSplit(run, writer, await enrichAll(run, held));
   }
 }
 
-interface Stored {
-  readonly original: EnrichedEntry;
-  readonly written: EnrichedEntry;
+/** Somebody changed an entry after it was read. */
+class Overtaken extends Error {
+  override readonly name = "Overtaken";
+}
+
+async function store(writer: EntryWriter, enriched: readonly EnrichedEntry[]): Promise<void> {
+  const changed = enriched.filter(isChanged);
+  const updated = await writer.update(changed);
+  if (updated < changed.length) throw new Overtaken(`${changed.length - updated} entries were changed meanwhile`);
+  await writer.record(enriched);
 }
 
 /**
- * Writes entries and returns those that were written. Where the database refuses a value, the entries are halved until
- * the one to blame is alone: it is marked as failed, the others are kept.
+ * Writes entries that are held, and returns what was written. Where the database refuses a value, the entries are halved
+ * until the one to blame is alone: it is marked as failed, the others are kept.
  */
 async function storeOrSplit(
   run: BatchRun,
   writer: EntryWriter,
-  queueJobId: string,
   enriched: readonly EnrichedEntry[],
-): Promise<Stored[]> {
-  const refused = await attempt(run.client, () => storeAll(writer, queueJobId, enriched));
-  if (!(refused instanceof DatabaseError)) return refused.map((each) => ({ original: each, written: each }));
+): Promise<readonly EnrichedEntry[]> {
+  const refusal = await attempt(run.client, () => store(writer, enriched));
+  if (!(refusal instanceof Error)) return enriched;
+  if (refusal instanceof Overtaken) throw refusal;
   const [only, second] = enriched;
   if (only && !second) {
     const failed = asFailed(only);
-    for (const { block } of failed.enrichment.outcomes) run.onFault(block, refused);
-    const stored = await attempt(run.client, () => storeAll(writer, queueJobId, [failed]));
-    // An entry of which not even this can be written is gone.
-    return stored instanceof DatabaseError ? [] : stored.map((written) => ({ original: only, written }));
+    for (const { block } of failed.enrichment.outcomes) run.onFault(block, refusal);
+    await store(writer, [failed]);
+    return [failed];
   }
   const middle = Math.ceil(enriched.length / 2);
   return [
-    ...(await storeOrSplit(run, writer, queueJobId, enriched.slice(0, middle))),
-    ...(await storeOrSplit(run, writer, queueJobId, enriched.slice(middle))),
+    ...(await storeOrSplit(run, writer, enriched.slice(0, middle))),
+    ...(await storeOrSplit(run, writer, enriched.slice(middle))),
   ];
-}
-
-async function storeAll(
-  writer: EntryWriter,
-  queueJobId: string,
-  enriched: readonly EnrichedEntry[],
-): Promise<EnrichedEntry[]> {
-  const changed = enriched.filter(isChanged);
-  const updated = await writer.update(changed);
-  const kept = enriched.filter((each) => updated.has(each.entry.id) || !isChanged(each));
-  await writer.record(queueJobId, kept);
-  return kept;
 }
 
 function asFailed({ entry, enrichment }: EnrichedEntry): EnrichedEntry {
@@ -97,15 +91,16 @@ function asFailed({ entry, enrichment }: EnrichedEntry): EnrichedEntry {
   return { entry, enrichment: { changes: {}, outcomes, status: "failed" } };
 }
 
-/** Runs `work` so that a value which the database refuses undoes it alone; returns the refusal then. */
-async function attempt<T>(client: PoolClient, work: () => Promise<T>): Promise<T | DatabaseError> {
+/** Runs `work`, and undoes it alone when an entry was overtaken or the database refuses a value; returns the reason then. */
+async function attempt(client: PoolClient, work: () => Promise<void>): Promise<Error | undefined> {
   await client.query("savepoint chunk");
   try {
-    const result = await work();
+    await work();
     await client.query("release savepoint chunk");
-    return result;
+    return undefined;
   } catch (error) {
-    if (!(error instanceof DatabaseError) || !/^2[23]/.test(error.code ?? "")) throw error;
+    const isRefusal = error instanceof DatabaseError && /^2[23]/.test(error.code ?? "");
+    if (!isRefusal && !(error instanceof Overtaken)) throw error;
     await client.query("rollback to savepoint chunk");
     return error;
   }
@@ -131,9 +126,8 @@ function createTally() {
   const counts = { processed: 0, changed: 0, failed: 0, outcomes };
   return {
     counts: counts as BatchCounts,
-    add(stored: readonly Stored[]): void {
-      for (const { written } of stored) {
-        const { enrichment } = written;
+    add(entries: readonly EnrichedEntry[]): void {
+      for (const { enrichment } of entries) {
         counts.processed += 1;
         if (Object.keys(enrichment.changes).length > 0) counts.changed += 1;
         if (enrichment.status !== "enriched") counts.failed += 1;

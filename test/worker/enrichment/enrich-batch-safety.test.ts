@@ -57,19 +57,19 @@ async function queueRun(batchSize = 1000) {
 }
 
 describe("a person who edits an entry between the reading and the writing of its batch", () => {
-  /** Runs a batch as the task does, and does something just before the entries are written for the first time. */
-  async function runWith(batchId: string, meanwhile: (client: PoolClient) => Promise<unknown>) {
-    let isFirst = true;
+  type Moment = readonly [before: string, meanwhile: (client: PoolClient) => Promise<unknown>];
+  const writing = "update lists.list_entries";
+  const holding = "for no key update of e";
+
+  /** Runs a batch as the task does, and does something just before the next statement with a certain text, each in turn. */
+  async function runWith(batchId: string, ...moments: Moment[]) {
     await inTenantTransaction(database.worker, { tenantId }, async (real) => {
       const client = new Proxy(real, {
         get(target, key) {
           if (key !== "query") return Reflect.get(target, key) as unknown;
           return async (query: string | { text: string }, values?: unknown[]) => {
             const text = typeof query === "string" ? query : query.text;
-            if (isFirst && text.includes("update lists.list_entries")) {
-              isFirst = false;
-              await meanwhile(target);
-            }
+            if (moments[0] && text.includes(moments[0][0])) await moments.shift()![1](target);
             return target.query(query as string, values as string[]);
           };
         },
@@ -83,7 +83,7 @@ describe("a person who edits an entry between the reading and the writing of its
       const signal = new AbortController().signal;
       await finishQueueJob(client, batchId, await runBatch({ client, steps, signal, onFault }, begun.job));
     });
-    expect(isFirst).toBe(false);
+    expect(moments).toEqual([]);
   }
   const asMember = (sql: string, id: string) =>
     asTenant(database, { tenantId, role: "rowhouse_member" }, (client) => client.query(sql, [id]), { commit: true });
@@ -92,7 +92,7 @@ describe("a person who edits an entry between the reading and the writing of its
   it("keeps the edit, and what is found is about the new values", async () => {
     const ids = await addEntries(database, tenantId, listId, people(3));
     const { planId, batch } = await queueRun();
-    await runWith(batch.id, () => asMember(edit, ids[1]!));
+    await runWith(batch.id, [writing, () => asMember(edit, ids[1]!)]);
     const entries = await entriesOf(database, listId);
     expect(entries.map(({ phone, city }) => [phone, city])).toEqual([
       ["202-224-3441", "Everett"],
@@ -107,35 +107,46 @@ describe("a person who edits an entry between the reading and the writing of its
     ]);
   });
 
-  it("keeps an edit that is committed only while the batch waits for it", async () => {
+  /** Edits an entry, and commits the edit only once the batch waits for it. */
+  const editSlowly = (id: string) => async (client: PoolClient) => {
+    const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    const editor = await database.admin.connect();
+    await editor.query(beginAsSystem({ tenantId }));
+    await editor.query(edit, [id]);
+    void until("the batch waits for the edit", async () => {
+      const waiting = "select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'";
+      return (await database.admin.query(waiting, [rows[0]!.pid])).rowCount === 1;
+    })
+      .then(() => editor.query("commit"))
+      .finally(() => editor.release());
+  };
+
+  it("keeps an edit that is committed only while the batch waits to write", async () => {
     const ids = await addEntries(database, tenantId, listId, people(3));
     const { batch } = await queueRun();
-    const editor = await database.admin.connect();
-    let committed: Promise<unknown> = Promise.resolve();
-    try {
-      await runWith(batch.id, async (client) => {
-        const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
-        await editor.query(beginAsSystem({ tenantId }));
-        await editor.query(edit, [ids[1]]);
-        committed = until("the batch waits for the edit", async () => {
-          const waiting = "select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'";
-          return (await database.admin.query(waiting, [rows[0]!.pid])).rowCount === 1;
-        }).finally(() => editor.query("commit"));
-      });
-      await committed;
-    } finally {
-      editor.release();
-    }
+    await runWith(batch.id, [writing, editSlowly(ids[1]!)]);
     const entries = await entriesOf(database, listId);
     expect(entries[1]).toMatchObject({ phone: "360-555-0199", city: "Mukilteo", enrichment_status: "enriched" });
     expect(entries[1]!["phone_e164"]).not.toBe("+12022243441");
+  });
+
+  it("keeps an edit that is committed only while the batch waits to hold its entries", async () => {
+    const ids = await addEntries(database, tenantId, listId, people(3));
+    const { planId, batch } = await queueRun();
+    const rename = "update lists.list_entries set full_name = 'Bob Ray' where id = $1";
+    await runWith(batch.id, [writing, () => asMember(rename, ids[0]!)], [holding, editSlowly(ids[1]!)]);
+    const entries = await entriesOf(database, listId);
+    expect(entries.map((entry) => entry["last_name"])).toEqual(["Ray", "Lee1", "Lee2"]);
+    expect(entries[1]).toMatchObject({ phone: "360-555-0199", city: "Mukilteo", enrichment_status: "enriched" });
+    expect(entries[1]!["phone_e164"]).not.toBe("+12022243441");
+    expect(await batchesOf(database, planId)).toMatchObject([{ processed_count: 3, changed_count: 3 }]);
   });
 
   it("may delete it: it is left as it was", async () => {
     const ids = await addEntries(database, tenantId, listId, people(3));
     const { planId, batch } = await queueRun();
     const remove = "update lists.list_entries set deleted_at = now() where id = $1";
-    await runWith(batch.id, () => asMember(remove, ids[1]!));
+    await runWith(batch.id, [writing, () => asMember(remove, ids[1]!)]);
     const entries = await entriesOf(database, listId);
     expect(entries.map((entry) => entry["enrichment_status"])).toEqual(["enriched", "pending", "enriched"]);
     expect(await resultsOf(database, listId)).toHaveLength(8);

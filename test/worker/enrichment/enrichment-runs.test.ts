@@ -80,6 +80,7 @@ describe("the progress of a plan", () => {
       started_at: expect.any(Date),
       finished_at: expect.any(Date),
     });
+    await worker!.stop();
     await run(planId);
     expect(await progressOf(planId)).toMatchObject({ run_number: 2, status: "queued", processed_count: "0" });
   });
