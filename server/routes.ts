@@ -1,7 +1,10 @@
 import type { RequestHandler } from "express";
 import { createTenantStore } from "../lib/export-files.ts";
 import type { ServerContext } from "./app.ts";
+import { authenticate } from "./auth/authenticate.ts";
 import { exportDownload } from "./http/export-download.ts";
+import { importUpload } from "./http/import-upload.ts";
+import { sendError } from "./http/send-error.ts";
 
 /** A plain HTTP route: files go around GraphQL. */
 export interface Route {
@@ -10,7 +13,10 @@ export interface Route {
 }
 
 /** The plain HTTP routes below their paths. One that needs to know its caller begins with `authenticate(tokens, sendError)`. */
-export function createRoutes({ config, log, pool }: ServerContext): readonly Route[] {
+export function createRoutes({ config, log, pool, tokens }: ServerContext): readonly Route[] {
   const store = createTenantStore(config);
-  return [{ path: "/exports", handlers: [exportDownload({ pool, store, secret: config.secret, log })] }];
+  return [
+    { path: "/exports", handlers: [exportDownload({ pool, store, secret: config.secret, log })] },
+    { path: "/imports", handlers: [authenticate(tokens, sendError), importUpload({ pool, config, log })] },
+  ];
 }

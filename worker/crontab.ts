@@ -10,7 +10,10 @@ export interface Schedule {
 }
 
 /** Every scheduled task, one line each. */
-export const crontab: readonly Schedule[] = [{ task: "remove_expired_exports", match: "*/10 * * * *" }];
+export const crontab: readonly Schedule[] = [
+  { task: "cancel_abandoned_imports", match: "17 * * * *" },
+  { task: "remove_expired_exports", match: "*/10 * * * *" },
+];
 
 /** The schedules as the queue takes them; each is queued once, however many workers run. */
 export function cronItems(schedules: readonly Schedule[] = crontab): ParsedCronItem[] {

@@ -1,13 +1,19 @@
+import { cancelAbandonedImports } from "./cancel-abandoned-imports.ts";
 import { enrichBatch } from "./enrich-batch.ts";
 import { exportList } from "./export-list.ts";
+import { mergeImport } from "./merge-import.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
+import { undoImport } from "./undo-import.ts";
 
 /** Every task, one line each; the file name is the identifier, with dashes for underscores. */
 // prettier-ignore
 export const tasks = [
+  cancelAbandonedImports,
   enrichBatch,
   exportList,
+  mergeImport,
   removeExpiredExports,
+  undoImport,
 ] as const;
 
 /** The identifiers of all tasks. */

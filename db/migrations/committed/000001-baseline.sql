@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:7539f1948196e5ac191f911d462bab59ed625eb5
+--! Hash: sha1:20fc9937fafd286b89133749622ccae49a3617d6
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -791,7 +791,7 @@ grant execute on function pipeline.cancel_job(uuid) to rowhouse_member;
 -- Lists: what comes in, what is learnt about it, what goes out.
 create schema if not exists lists;
 comment on schema lists is 'Lists of contact data: imports, entries, enrichment, exports.';
-grant usage on schema lists to rowhouse_viewer, rowhouse_system;
+grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 
 --! Included lists/types.sql
 select ddl.enum('lists.list_status', array['active', 'archived'], 'Whether a list is worked with.');
@@ -1016,6 +1016,415 @@ select ddl.foreign_key('lists.list_import_rows', 'list_import_id', 'lists.list_i
 select ddl.foreign_key('lists.list_import_rows', 'list_entry_id', 'lists.list_entries', 'set null', p_index => false);
 select ddl.tenant_table('lists.list_import_rows');
 --! EndIncluded lists/list_import_rows.sql
+--! Included lists/import_staging.sql
+-- Where the rows of an upload wait for their merge: a table per import, without indexes, dropped in one piece.
+create or replace function lists.import_staging_name(p_import_id uuid) returns text
+language sql immutable set search_path to pg_catalog
+return format('staging.%I', 'import_' || replace(p_import_id::text, '-', ''));
+comment on function lists.import_staging_name(uuid) is E'@behavior -*\nThe staging table of an import.';
+grant execute on function lists.import_staging_name(uuid) to rowhouse_system;
+
+create or replace function lists.create_import_staging(p_import_id uuid) returns text
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_name text := lists.import_staging_name(p_import_id);
+begin
+  -- The table itself has no policy (COPY allows none): so its name is given to the import's own tenant only.
+  if not exists (select from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id) then
+    perform app.raise('NOT_FOUND', format('There is no import %s.', p_import_id), 'importId');
+  end if;
+  if to_regclass(v_name) is null then
+    execute format('create table %s (
+      line_number bigint not null, data jsonb not null,
+      full_name text, first_name text, middle_name text, last_name text, name_suffix text, nickname text, company_name text,
+      email text, phone text, address_line1 text, address_line2 text, city text, state text, postal_code text, country text,
+      phone_e164 text, outcome text, target_line bigint, target_id uuid)', v_name);
+    execute format('grant select, insert, delete on %s to rowhouse_system', v_name);
+  end if;
+  return v_name;
+end
+$$;
+comment on function lists.create_import_staging(uuid) is E'@behavior -*\nMakes the staging table of an import of this tenant, if it is not there, and names it.';
+grant execute on function lists.create_import_staging(uuid) to rowhouse_system;
+
+create or replace function lists.drop_import_staging(p_import_id uuid) returns void
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  if not exists (select from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id) then
+    perform app.raise('NOT_FOUND', format('There is no import %s.', p_import_id), 'importId');
+  end if;
+  execute format('drop table if exists %s', lists.import_staging_name(p_import_id));
+end
+$$;
+comment on function lists.drop_import_staging(uuid) is E'@behavior -*\nDrops the staging table of an import of this tenant.';
+grant execute on function lists.drop_import_staging(uuid) to rowhouse_system;
+--! EndIncluded lists/import_staging.sql
+--! Included lists/start_import.sql
+create or replace function lists.start_import(
+  list_id uuid,
+  file_name text default null,
+  format lists.import_format default 'auto',
+  encoding text default null,
+  delimiter text default null,
+  has_header boolean default true,
+  mapping jsonb default null,
+  default_country text default null,
+  duplicate_policy lists.duplicate_policy default 'skip',
+  is_dry_run boolean default false
+) returns lists.list_imports
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_import lists.list_imports;
+begin
+  if not exists (select from lists.lists l where l.tenant_id = app.tenant_id() and l.id = start_import.list_id and l.deleted_at is null) then
+    perform app.raise('NOT_FOUND', format('There is no list %s.', list_id), 'listId');
+  end if;
+  if mapping is not null and jsonb_typeof(mapping) <> 'object' then
+    perform app.raise('VALIDATION_FAILED', 'The mapping must be an object: header of the file to column of the entry, or to null.', 'mapping');
+  end if;
+  if default_country !~ '^[A-Z]{2}$' then
+    perform app.raise('VALIDATION_FAILED', format('"%s" is no country code. Send two capital letters, such as US.', default_country), 'defaultCountry');
+  end if;
+  if delimiter not in (',', ';', '|', E'\t') then
+    perform app.raise('VALIDATION_FAILED', 'The delimiter must be a comma, a semicolon, a bar or a tab.', 'delimiter');
+  end if;
+  if encoding not in ('utf-8', 'utf-16le', 'utf-16be', 'windows-1250', 'windows-1251', 'windows-1252', 'iso-8859-1', 'iso-8859-15', 'macintosh') then
+    perform app.raise('VALIDATION_FAILED', format('The encoding "%s" is not known. Leave it out, or send utf-8, utf-16le, utf-16be, '
+      'windows-1250, windows-1251, windows-1252, iso-8859-1, iso-8859-15 or macintosh.', encoding), 'encoding');
+  end if;
+  insert into lists.list_imports
+    (list_id, file_name, format, encoding, delimiter, has_header, mapping, default_country, duplicate_policy, is_dry_run)
+  values (start_import.list_id, left(start_import.file_name, 500), start_import.format, start_import.encoding, start_import.delimiter,
+    coalesce(start_import.has_header, true), start_import.mapping,
+    coalesce(start_import.default_country, (select t.default_country from iam.tenants t where t.id = app.tenant_id())),
+    coalesce(start_import.duplicate_policy, 'skip'), coalesce(start_import.is_dry_run, false))
+  returning * into v_import;
+  return v_import;
+end
+$$;
+comment on function lists.start_import(uuid, text, lists.import_format, text, text, boolean, jsonb, text, lists.duplicate_policy, boolean) is
+  'Opens an import into a list. Then send the file: POST it to the import''s uploadPath.';
+grant execute on function lists.start_import(uuid, text, lists.import_format, text, text, boolean, jsonb, text, lists.duplicate_policy, boolean)
+  to rowhouse_member;
+--! EndIncluded lists/start_import.sql
+--! Included lists/cancel_import.sql
+create or replace function lists.cancel_import(import_id uuid) returns lists.list_imports
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_import lists.list_imports;
+begin
+  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = import_id for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no import %s.', import_id), 'importId');
+  end if;
+  if v_import.status not in ('awaiting_upload', 'uploading', 'interrupted', 'queued', 'failed') then
+    perform app.raise('INVALID_STATE', format('Import %s is %s and cannot be cancelled.%s', import_id, v_import.status,
+      case v_import.status when 'completed' then ' Undo it instead.' else '' end), 'importId');
+  end if;
+  -- An upload that runs finds the status at its next chunk and stops; a queued merge is dropped by the worker.
+  update pipeline.jobs j set status = 'cancelled', cancel_requested_at = now(), finished_at = now()
+  where j.tenant_id = v_import.tenant_id and j.subject_id = v_import.id and j.status in ('queued', 'retrying');
+  update lists.list_imports i set status = 'cancelled', cancelled_at = now(), checkpoint = null
+  where i.tenant_id = v_import.tenant_id and i.id = v_import.id
+  returning * into v_import;
+  perform lists.drop_import_staging(v_import.id);
+  return v_import;
+end
+$$;
+comment on function lists.cancel_import(uuid) is 'Cancels an import that has not been merged; what was uploaded is dropped, the list is as before.';
+grant execute on function lists.cancel_import(uuid) to rowhouse_member, rowhouse_system;
+--! EndIncluded lists/cancel_import.sql
+--! Included lists/undo_import.sql
+create or replace function lists.undo_import(import_id uuid) returns lists.list_imports
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_import lists.list_imports;
+begin
+  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = import_id for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no import %s.', import_id), 'importId');
+  end if;
+  if v_import.status <> 'completed' or v_import.is_dry_run then
+    perform app.raise('INVALID_STATE', format('Import %s is %s. Only a completed import can be undone.', import_id,
+      case when v_import.is_dry_run then 'a dry run' else v_import.status end), 'importId');
+  end if;
+  update lists.list_imports i set status = 'undoing'
+  where i.tenant_id = v_import.tenant_id and i.id = v_import.id
+  returning * into v_import;
+  return v_import;
+end
+$$;
+comment on function lists.undo_import(uuid) is
+  'Takes back a completed import: its entries are deleted (they can be restored), and fields that it filled or overwrote get back what they held, unless somebody changed them since.';
+grant execute on function lists.undo_import(uuid) to rowhouse_member;
+--! EndIncluded lists/undo_import.sql
+--! Included lists/find_import_duplicates.sql
+create or replace function lists.find_import_duplicates(p_import lists.list_imports) returns void
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+declare
+  v_staging text := lists.import_staging_name(p_import.id);
+  v_key text;
+  v_undecided bigint;
+begin
+  -- 1. Rows that the list has already: the oldest entry with the same e-mail or phone.
+  if exists (select from lists.list_entries where tenant_id = p_import.tenant_id and list_id = p_import.list_id and deleted_at is null) then
+    execute format($sql$
+      with known as (
+        select e.id, e.email, e.phone_e164 from lists.list_entries e
+        where e.tenant_id = $1 and e.list_id = $2 and e.deleted_at is null
+      ), matches as (
+        select s.line_number, k.id from %1$s s join known k on k.email = s.email
+        union all
+        select s.line_number, k.id from %1$s s join known k on k.phone_e164 = s.phone_e164
+      ), oldest as (
+        select distinct on (line_number) line_number, id from matches order by line_number, id
+      )
+      update %1$s s set outcome = 'duplicate', target_id = o.id from oldest o where o.line_number = s.line_number
+      $sql$, v_staging) using p_import.tenant_id, p_import.list_id;
+  end if;
+
+  -- 2. Rows that share a key with another row of the file; all others are new beyond doubt.
+  foreach v_key in array array['email', 'phone_e164'] loop
+    execute format($sql$
+      update %1$s s set outcome = 'undecided'
+      from (select %2$I as key from %1$s where outcome is distinct from 'duplicate' and %2$I is not null group by 1 having count(*) > 1) k
+      where s.%2$I = k.key and s.outcome is null
+      $sql$, v_staging, v_key);
+  end loop;
+
+  -- 3. As if the rows came in one at a time: a row is new if no earlier row with one of its keys is in the list by then.
+  -- Each round settles every row whose earlier neighbours are settled; a row is a duplicate of the first one that is new.
+  for i in 1..100 loop
+    execute format($sql$
+      with open_rows as (
+        select line_number, outcome,
+          first_value(line_number) over e as email_line, first_value(outcome) over e as email_outcome,
+          first_value(line_number) over p as phone_line, first_value(outcome) over p as phone_outcome,
+          email is not null as has_email, phone_e164 is not null as has_phone
+        from %1$s where outcome in ('new', 'undecided')
+        window e as (partition by email order by line_number), p as (partition by phone_e164 order by line_number)
+      ), decided as (
+        select line_number,
+          least(case when has_email and email_outcome = 'new' and email_line < line_number then email_line end,
+            case when has_phone and phone_outcome = 'new' and phone_line < line_number then phone_line end) as target_line
+        from open_rows
+        where outcome = 'undecided' and (
+          (has_email and email_outcome = 'new' and email_line < line_number)
+          or (has_phone and phone_outcome = 'new' and phone_line < line_number)
+          or ((not has_email or email_line = line_number) and (not has_phone or phone_line = line_number)))
+      )
+      update %1$s s
+      set outcome = case when d.target_line is null then 'new' else 'duplicate' end, target_line = d.target_line
+      from decided d where d.line_number = s.line_number
+      $sql$, v_staging);
+    get diagnostics v_undecided = row_count;
+    exit when v_undecided = 0;
+  end loop;
+  -- Chains longer than that are kept as entries: a duplicate too many loses nothing.
+end
+$$;
+comment on function lists.find_import_duplicates(lists.list_imports) is
+  E'@behavior -*\nMarks in the staging table which rows are duplicates, and of what: of the oldest entry with the same e-mail or phone, or else of the first such row of the file.';
+--! EndIncluded lists/find_import_duplicates.sql
+--! Included lists/apply_import_duplicates.sql
+create or replace function lists.apply_import_duplicates(p_import lists.list_imports) returns void
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+declare
+  v_staging text := lists.import_staging_name(p_import.id);
+  v_columns text[] := array['full_name', 'first_name', 'middle_name', 'last_name', 'name_suffix', 'nickname', 'company_name', 'email', 'phone',
+    'phone_e164', 'address_line1', 'address_line2', 'city', 'state', 'postal_code', 'country'];
+  v_fill boolean := p_import.duplicate_policy = 'fill';
+begin
+  -- Rows of the file that are duplicates of a row of the file: that row is an entry by now (but not in a dry run).
+  execute format($sql$
+    update %s s set target_id = e.id from lists.list_entries e
+    where s.outcome = 'duplicate' and s.target_id is null
+      and e.tenant_id = $1 and e.list_import_id = $2 and e.line_number = s.target_line
+    $sql$, v_staging) using p_import.tenant_id, p_import.id;
+
+  -- Per entry and column, the value that counts: the first of the file to fill an empty field, the last to overwrite one.
+  execute format($sql$
+    create temporary table import_changes on commit drop as
+    with duplicates as (
+      select s.*, coalesce(target_id::text, target_line::text) as target from %1$s s where $2 <> 'skip' and s.outcome = 'duplicate'
+    ), targets as (
+      select e.id::text as target, e.id, jsonb_strip_nulls(to_jsonb(e)) as fields
+      from lists.list_entries e where e.tenant_id = $1 and e.id in (select target_id from duplicates)
+      union all
+      select s.line_number::text, null, jsonb_strip_nulls(to_jsonb(s))
+      from %1$s s where s.line_number in (select target_line from duplicates where target_id is null)
+    ), offered as (
+      select d.target, d.line_number, f.key as name, f.value
+      from duplicates d cross join lateral jsonb_each_text(jsonb_strip_nulls(to_jsonb(d))) f
+      where f.key = any ($3)
+    ), chosen as (
+      select distinct on (target, name) target, line_number, name, value
+      from offered order by target, name, line_number * case when $4 then 1 else -1 end
+    )
+    select t.id as target_id, c.line_number, c.name, c.value, t.fields ->> c.name as before
+    from chosen c join targets t using (target)
+    where case when $4
+      -- A phone is one thing in two columns: its international form is not filled beside another number.
+      then t.fields ->> c.name is null and (c.name <> 'phone_e164' or t.fields ->> 'phone' is null)
+      else t.fields ->> c.name is distinct from c.value end
+    $sql$, v_staging) using p_import.tenant_id, p_import.duplicate_policy::text, v_columns, v_fill;
+
+  if not p_import.is_dry_run then
+    update lists.list_entries e
+    set (full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+        address_line1, address_line2, city, state, postal_code, country, enrichment_status) =
+      (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
+        n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country, 'pending'
+        from jsonb_populate_record(e, c.changes) n)
+    from (select target_id, jsonb_object_agg(name, value) as changes from pg_temp.import_changes group by target_id) c
+    where e.tenant_id = p_import.tenant_id and e.id = c.target_id;
+  end if;
+
+  execute format($sql$
+    insert into lists.list_import_rows (tenant_id, list_import_id, line_number, outcome, list_entry_id, reason_code, reason, previous)
+    select $1, $2, s.line_number, case when c.line_number is null then 'skipped' when $3 then 'filled' else 'overwritten' end,
+      s.target_id, 'DUPLICATE',
+      case when s.target_line is null then 'The list has an entry with this e-mail or phone.'
+        else format('Line %%s of the file has the same e-mail or phone.', s.target_line) end,
+      c.previous
+    from %s s
+    left join (select line_number, jsonb_object_agg(name, jsonb_build_object('before', before, 'after', value)) as previous
+      from pg_temp.import_changes group by line_number) c on c.line_number = s.line_number
+    where s.outcome = 'duplicate'
+    $sql$, v_staging) using p_import.tenant_id, p_import.id, v_fill;
+end
+$$;
+comment on function lists.apply_import_duplicates(lists.list_imports) is
+  E'@behavior -*\nSkips, fills or overwrites as the import says, and records the outcome of every duplicate row with what undo needs.';
+--! EndIncluded lists/apply_import_duplicates.sql
+--! Included lists/note_import_columns.sql
+create or replace function lists.note_import_columns(p_import lists.list_imports) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  update lists.lists l
+  set columns = l.columns || added.columns
+  from (
+    select jsonb_agg(h.value order by h.ordinality) as columns
+    from jsonb_array_elements(p_import.headers) with ordinality h
+    where not exists (
+      select from lists.lists k cross join lateral jsonb_array_elements(k.columns) c
+      where k.tenant_id = p_import.tenant_id and k.id = p_import.list_id and c.value ->> 'name' = h.value ->> 'name')
+  ) added
+  where l.tenant_id = p_import.tenant_id and l.id = p_import.list_id and added.columns is not null and not p_import.is_dry_run;
+end;
+comment on function lists.note_import_columns(lists.list_imports) is E'@behavior -*\nAdds the headers of an import to the columns of its list.';
+--! EndIncluded lists/note_import_columns.sql
+--! Included lists/merge_import.sql
+create or replace function lists.merge_import(p_import_id uuid) returns lists.list_imports
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+declare
+  v_import lists.list_imports;
+  v_staging text := lists.import_staging_name(p_import_id);
+  v_inserted bigint;
+begin
+  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id for update;
+  if not found or v_import.status not in ('queued', 'merging') then
+    return v_import;
+  end if;
+  -- Imports into one list follow one another: each must see what the one before it brought.
+  perform pg_advisory_xact_lock(hashtextextended(v_import.list_id::text, 0));
+  execute format('analyze %s (line_number, email, phone_e164)', v_staging);
+
+  if v_import.duplicate_policy <> 'keep' then
+    perform lists.find_import_duplicates(v_import);
+  end if;
+  if v_import.is_dry_run then
+    execute format('select count(*) from %s where outcome is distinct from ''duplicate''', v_staging) into v_inserted;
+  else
+    execute format($sql$
+      insert into lists.list_entries (tenant_id, list_id, list_import_id, line_number, data,
+        full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+        address_line1, address_line2, city, state, postal_code, country)
+      select $1, $2, $3, line_number, data,
+        full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+        address_line1, address_line2, city, state, postal_code, country
+      from %s where outcome is distinct from 'duplicate'
+      $sql$, v_staging) using v_import.tenant_id, v_import.list_id, v_import.id;
+    get diagnostics v_inserted = row_count;
+  end if;
+  if v_import.duplicate_policy <> 'keep' then
+    perform lists.apply_import_duplicates(v_import);
+  end if;
+  perform lists.note_import_columns(v_import);
+  perform lists.drop_import_staging(v_import.id);
+
+  update lists.list_imports i
+  set status = 'completed', completed_at = now(), checkpoint = null, inserted_count = v_inserted,
+    filled_count = r.filled, overwritten_count = r.overwritten, skipped_count = r.skipped
+  from (select count(*) filter (where outcome = 'filled') as filled, count(*) filter (where outcome = 'overwritten') as overwritten,
+      count(*) filter (where outcome = 'skipped') as skipped
+    from lists.list_import_rows where tenant_id = v_import.tenant_id and list_import_id = v_import.id) r
+  where i.tenant_id = v_import.tenant_id and i.id = v_import.id
+  returning i.* into v_import;
+  return v_import;
+end
+$$;
+comment on function lists.merge_import(uuid) is
+  E'@behavior -*\nMerges the staged rows of an import into its list, in one transaction. A dry run only counts and records outcomes.';
+grant execute on function lists.merge_import(uuid) to rowhouse_system;
+--! EndIncluded lists/merge_import.sql
+--! Included lists/revert_import.sql
+create or replace function lists.revert_import(p_import_id uuid) returns lists.list_imports
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+declare
+  v_import lists.list_imports;
+begin
+  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id for update;
+  if not found or v_import.status <> 'undoing' then
+    return v_import;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended(v_import.list_id::text, 0));
+
+  update lists.list_entries set deleted_at = now()
+  where tenant_id = v_import.tenant_id and list_import_id = v_import.id and deleted_at is null;
+
+  -- Fields that still hold what the import wrote get back what they held before.
+  update lists.list_entries e
+  set (full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+      address_line1, address_line2, city, state, postal_code, country, enrichment_status) =
+    (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
+      n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country, 'pending'
+      from jsonb_populate_record(e, c.fields) n)
+  from (
+    select t.id, jsonb_object_agg(p.key, p.value -> 'before') as fields
+    from lists.list_import_rows r
+    join lists.list_entries t on t.tenant_id = r.tenant_id and t.id = r.list_entry_id
+    cross join lateral jsonb_each(r.previous) p
+    where r.tenant_id = v_import.tenant_id and r.list_import_id = v_import.id and r.previous is not null
+      and to_jsonb(t) ->> p.key is not distinct from p.value ->> 'after'
+    group by t.id
+  ) c
+  where e.tenant_id = v_import.tenant_id and e.id = c.id;
+
+  update lists.list_imports i set status = 'undone', undone_at = now()
+  where i.tenant_id = v_import.tenant_id and i.id = v_import.id
+  returning * into v_import;
+  return v_import;
+end
+$$;
+comment on function lists.revert_import(uuid) is E'@behavior -*\nTakes back a completed import, in one transaction.';
+grant execute on function lists.revert_import(uuid) to rowhouse_system;
+--! EndIncluded lists/revert_import.sql
+--! Included lists/abandoned_imports.sql
+grant select on lists.list_imports to rowhouse_definer;
+set local role rowhouse_definer;
+create or replace function private.abandoned_imports(p_limit integer) returns table (tenant_id uuid, id uuid)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select i.tenant_id, i.id from lists.list_imports i
+  where i.status in ('awaiting_upload', 'uploading', 'interrupted', 'failed') and i.updated_at < now() - interval '7 days' limit p_limit;
+end;
+comment on function private.abandoned_imports(integer) is
+  'Imports whose upload nobody went on with for a week. Crosses tenants: one maintenance task clears away for all of them.';
+grant execute on function private.abandoned_imports(integer) to rowhouse_worker;
+revoke all on function private.abandoned_imports(integer) from public;
+set local role rowhouse_owner;
+--! EndIncluded lists/abandoned_imports.sql
 --! Included lists/enrichment_plans.sql
 -- What is to be learnt about the entries of a list.
 create table if not exists lists.enrichment_plans (
@@ -1142,13 +1551,15 @@ create table if not exists lists.enrichment_results (
 );
 comment on table lists.enrichment_results is E'@typeid result\nWhat the last run of a block learnt about an entry, and where each value came from.';
 comment on column lists.enrichment_results.found is 'What was learnt, a JSON object.';
-comment on column lists.enrichment_results.provenance is 'Per field that was written: source, version, the value before.';
+comment on column lists.enrichment_results.provenance is 'Per field that was written: source, version, confidence where there is doubt, and previous, the value before, where there was one.';
 comment on column lists.enrichment_results.reason is 'Why nothing was found, or what failed.';
 comment on column lists.enrichment_results.cost_minor is 'Cost in the minor unit of the tenant''s currency.';
 create index if not exists enrichment_results_enrichment_queue_job_id_idx on lists.enrichment_results (tenant_id, enrichment_queue_job_id, status);
 select ddl.foreign_key('lists.enrichment_results', 'list_entry_id', 'lists.list_entries', 'cascade', p_index => false);
 select ddl.foreign_key('lists.enrichment_results', 'enrichment_queue_job_id', 'lists.enrichment_queue_jobs', 'cascade', p_index => false);
 select ddl.tenant_table('lists.enrichment_results');
+-- The entry belongs to the tenant, so the reference to it says all; a second one would cost each result 5 µs of about 30.
+alter table lists.enrichment_results drop constraint if exists enrichment_results_tenant_id_fkey;
 --! EndIncluded lists/enrichment_results.sql
 --! Included lists/run_enrichment_plan.sql
 create or replace function lists.queue_enrichment_run(p_plan lists.enrichment_plans, p_list_import_id uuid) returns lists.enrichment_plans
@@ -1161,11 +1572,19 @@ begin
   returning * into v_plan;
 
   -- The entries in order of their ids, cut into batches: a job needs only the first and the last id of its own.
-  with numbered as (
-    select e.id, (row_number() over (order by e.id) - 1) / v_plan.batch_size as batch
-    from lists.list_entries e
-    where e.tenant_id = v_plan.tenant_id and e.list_id = v_plan.list_id and e.deleted_at is null
-      and (p_list_import_id is null or e.list_import_id = p_list_import_id)
+  with chosen as (
+    select e.id from lists.list_entries e
+    where p_list_import_id is null and e.tenant_id = v_plan.tenant_id and e.list_id = v_plan.list_id and e.deleted_at is null
+    union all
+    select e.id from lists.list_entries e
+    where e.tenant_id = v_plan.tenant_id and e.list_import_id = p_list_import_id and e.deleted_at is null
+    union all
+    select distinct e.id from lists.list_import_rows r
+    join lists.list_entries e on e.tenant_id = r.tenant_id and e.id = r.list_entry_id and e.deleted_at is null
+    where r.tenant_id = v_plan.tenant_id and r.list_import_id = p_list_import_id and r.outcome in ('filled', 'overwritten')
+      and e.list_import_id is distinct from p_list_import_id
+  ), numbered as (
+    select id, (row_number() over (order by id) - 1) / v_plan.batch_size as batch from chosen
   ), batches as (
     select batch, (array_agg(id order by id))[1] as first_id, (array_agg(id order by id desc))[1] as last_id, count(*) as entry_count
     from numbered group by batch
@@ -1178,7 +1597,7 @@ begin
 end
 $$;
 comment on function lists.queue_enrichment_run(lists.enrichment_plans, uuid) is
-  E'@behavior -*\nStarts a run of a plan: its entries, or those of one import, cut into batches of which each becomes a job.';
+  E'@behavior -*\nStarts a run of a plan: its entries, or those that one import brought or changed, cut into batches of which each becomes a job.';
 
 create or replace function lists.run_enrichment_plan(plan_id uuid) returns lists.enrichment_plans
 language plpgsql security definer set search_path to pg_catalog as $$
@@ -1240,17 +1659,105 @@ begin
   from new_rows r
   join old_rows o on o.tenant_id = r.tenant_id and o.id = r.id
   join lists.enrichment_plans p on p.tenant_id = r.tenant_id and p.list_id = r.list_id
-  where r.status = 'completed' and o.status <> 'completed' and not r.is_dry_run and r.inserted_count > 0
+  where r.status = 'completed' and o.status <> 'completed' and not r.is_dry_run
+    and r.inserted_count + r.filled_count + r.overwritten_count > 0
     and p.is_auto_run and p.status = 'active' and p.deleted_at is null
     and exists (select from lists.enrichment_plan_steps s
       where s.tenant_id = p.tenant_id and s.enrichment_plan_id = p.id and s.deleted_at is null);
   return null;
 end
 $$;
-comment on function lists.auto_run_enrichment() is 'Starts the automatic plans of a list on the entries of each import that completes.';
+comment on function lists.auto_run_enrichment() is 'Starts the automatic plans of a list on the entries that an import brought or changed, once it completes.';
 select ddl.trigger('lists.list_imports', '_500_auto_run_enrichment',
   'after update referencing new table as new_rows old table as old_rows for each statement execute function lists.auto_run_enrichment()');
 --! EndIncluded lists/auto_run_enrichment.sql
+--! Included lists/requeue_enrichment_batch.sql
+create or replace function lists.requeue_enrichment_batch() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update lists.enrichment_queue_jobs
+  set status = 'queued', error_message = null, finished_at = null,
+    progress_log = progress_log || jsonb_build_array(jsonb_build_object('at', now(), 'event', 'requeued'))
+  where tenant_id = new.tenant_id and id = new.subject_id and status in ('failed', 'cancelled');
+  return null;
+end
+$$;
+comment on function lists.requeue_enrichment_batch() is 'Puts a batch back into the queue when its dead or cancelled job is retried.';
+select ddl.trigger('pipeline.jobs', '_300_requeue_enrichment_batch',
+  $$after update for each row when (new.task = 'enrich_batch' and new.status = 'queued' and old.status in ('dead', 'cancelled'))
+  execute function lists.requeue_enrichment_batch()$$);
+--! EndIncluded lists/requeue_enrichment_batch.sql
+--! Included lists/enrichment_progress.sql
+-- How far a run is: the sum of its batches, which are the only record of it.
+do $$
+begin
+  if to_regtype('lists.enrichment_progress') is null then
+    create type lists.enrichment_progress as (
+      enrichment_plan_id uuid,
+      run_number integer,
+      status lists.queue_job_status,
+      entry_count bigint,
+      processed_count bigint,
+      changed_count bigint,
+      failed_count bigint,
+      batch_count bigint,
+      queued_batch_count bigint,
+      running_batch_count bigint,
+      succeeded_batch_count bigint,
+      failed_batch_count bigint,
+      cancelled_batch_count bigint,
+      started_at timestamptz,
+      finished_at timestamptz
+    );
+  end if;
+end
+$$;
+comment on type lists.enrichment_progress is 'How far a run of an enrichment plan is.';
+comment on column lists.enrichment_progress.enrichment_plan_id is 'The plan.';
+comment on column lists.enrichment_progress.run_number is 'Which run of the plan, from 1.';
+comment on column lists.enrichment_progress.status is
+  'Queued until a batch begins, running until the last one ended; failed when a batch failed for good, else cancelled when one was.';
+comment on column lists.enrichment_progress.entry_count is 'Entries of the run.';
+comment on column lists.enrichment_progress.processed_count is 'Entries of the batches that are done.';
+comment on column lists.enrichment_progress.changed_count is 'Entries of which something was learnt.';
+comment on column lists.enrichment_progress.failed_count is 'Entries of which a step failed.';
+comment on column lists.enrichment_progress.started_at is 'When the first batch began.';
+comment on column lists.enrichment_progress.finished_at is 'When the last batch ended; empty while one is queued or running.';
+
+create or replace function lists.enrichment_progress(plan_id uuid, run_number integer default null) returns lists.enrichment_progress
+language sql stable set search_path to pg_catalog as $$
+  select p.id, coalesce(enrichment_progress.run_number, p.run_count),
+    case
+      when s.running > 0 or (s.queued > 0 and s.queued < s.batches) then 'running'
+      when s.queued > 0 then 'queued' when s.failed > 0 then 'failed' when s.cancelled > 0 then 'cancelled'
+      else 'succeeded' end,
+    s.entry_count, s.processed_count, s.changed_count, s.failed_count,
+    s.batches, s.queued, s.running, s.succeeded, s.failed, s.cancelled,
+    s.started_at, case when s.queued + s.running = 0 then s.finished_at end
+  from lists.enrichment_plans p,
+  lateral (
+    select coalesce(sum(j.entry_count), 0) as entry_count, coalesce(sum(j.processed_count), 0) as processed_count,
+      coalesce(sum(j.changed_count), 0) as changed_count, coalesce(sum(j.failed_count), 0) as failed_count,
+      count(*) as batches, min(j.started_at) as started_at, max(j.finished_at) as finished_at,
+      count(*) filter (where j.status = 'queued') as queued, count(*) filter (where j.status = 'running') as running,
+      count(*) filter (where j.status = 'succeeded') as succeeded, count(*) filter (where j.status = 'failed') as failed,
+      count(*) filter (where j.status = 'cancelled') as cancelled
+    from lists.enrichment_queue_jobs j
+    where j.tenant_id = p.tenant_id and j.enrichment_plan_id = p.id
+      and j.run_number = coalesce(enrichment_progress.run_number, p.run_count)
+  ) s
+  where p.tenant_id = app.tenant_id() and p.id = plan_id and p.run_count > 0
+$$;
+comment on function lists.enrichment_progress(uuid, integer) is
+  'How far a run of a plan is: the last one unless a number is given. Nothing when the plan was never run.';
+grant execute on function lists.enrichment_progress(uuid, integer) to rowhouse_viewer, rowhouse_system;
+
+create or replace function lists.enrichment_plans_progress(plan lists.enrichment_plans) returns lists.enrichment_progress
+language sql stable set search_path to pg_catalog
+return lists.enrichment_progress(plan.id);
+comment on function lists.enrichment_plans_progress(lists.enrichment_plans) is 'How far the last run of the plan is.';
+grant execute on function lists.enrichment_plans_progress(lists.enrichment_plans) to rowhouse_viewer, rowhouse_system;
+--! EndIncluded lists/enrichment_progress.sql
 --! Included lists/export_jobs.sql
 -- A request to write a list, or a part of it, to a file.
 create table if not exists lists.export_jobs (
@@ -1322,7 +1829,6 @@ select ddl.foreign_key('lists.export_files', 'export_job_id', 'lists.export_jobs
 select ddl.tenant_table('lists.export_files');
 --! EndIncluded lists/export_files.sql
 --! Included lists/expired_export_files.sql
-grant usage on schema lists to rowhouse_definer;
 grant select on lists.export_files to rowhouse_definer;
 set local role rowhouse_definer;
 create or replace function private.expired_export_files(p_limit integer) returns table (tenant_id uuid, id uuid, storage_key text)

@@ -22,4 +22,4 @@ begin
 end
 $$;
 comment on function lists.cancel_import(uuid) is 'Cancels an import that has not been merged; what was uploaded is dropped, the list is as before.';
-grant execute on function lists.cancel_import(uuid) to rowhouse_member;
+grant execute on function lists.cancel_import(uuid) to rowhouse_member, rowhouse_system;

@@ -1,4 +1,3 @@
-grant usage on schema lists to rowhouse_definer;
 grant select on lists.export_files to rowhouse_definer;
 set local role rowhouse_definer;
 create or replace function private.expired_export_files(p_limit integer) returns table (tenant_id uuid, id uuid, storage_key text)

@@ -1,7 +1,7 @@
 -- Lists: what comes in, what is learnt about it, what goes out.
 create schema if not exists lists;
 comment on schema lists is 'Lists of contact data: imports, entries, enrichment, exports.';
-grant usage on schema lists to rowhouse_viewer, rowhouse_system;
+grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 
 --!include lists/types.sql
 --!include lists/lists.sql
@@ -18,6 +18,7 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system;
 --!include lists/note_import_columns.sql
 --!include lists/merge_import.sql
 --!include lists/revert_import.sql
+--!include lists/abandoned_imports.sql
 --!include lists/enrichment_plans.sql
 --!include lists/enrichment_plan_steps.sql
 --!include lists/enrichment_queue_jobs.sql

@@ -1,0 +1,142 @@
+import { Router, type Request, type RequestHandler, type Response } from "express";
+import { pipeline } from "node:stream/promises";
+import type { Pool } from "pg";
+import { to as copyTo } from "pg-copy-streams";
+import type { Config } from "../../lib/config.ts";
+import { RowhouseError } from "../../lib/errors.ts";
+import type { Log } from "../../lib/log.ts";
+import { inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
+import { parseTypeId } from "../../lib/type-id.ts";
+import { receiveUpload } from "../imports/receive-upload.ts";
+import { scopeOf } from "./request-scope.ts";
+import { sendError } from "./send-error.ts";
+
+/** What imports are received with. */
+export interface ImportUploadOptions {
+  readonly pool: Pool;
+  readonly config: Config;
+  readonly log: Log;
+}
+
+/** What is told of an import: enough for a script that sends a file and waits. */
+const readStatus = `select status, file_name as "fileName", format, encoding, delimiter, headers, is_dry_run as "isDryRun",
+    byte_count::float8 as "byteCount", line_count::float8 as "lineCount", accepted_count::float8 as "acceptedCount",
+    rejected_count::float8 as "rejectedCount", warning_count::float8 as "warningCount", inserted_count::float8 as "insertedCount",
+    filled_count::float8 as "filledCount", overwritten_count::float8 as "overwrittenCount", skipped_count::float8 as "skippedCount",
+    error_code as "errorCode", error_message as "errorMessage"
+  from lists.list_imports where id = $1`;
+
+/** The rejected lines as CSV; an apostrophe keeps spreadsheets from reading a cell as a formula. */
+const copyRejects = (importId: string) => `copy (
+    select line_number, reason_code, reason, case when raw ~ '^[=+@\\t\\r-]' then '''' || raw else raw end as raw
+    from lists.list_import_rows where list_import_id = '${importId}' and outcome = 'rejected' order by line_number
+  ) to stdout with (format csv, header)`;
+
+/**
+ * `POST /:id` streams a file into an import, `GET /:id` tells how far it is, `GET /:id/rejects` gives the lines that were
+ * not taken. The caller is signed in to the import's tenant; the import of another tenant is answered as an unknown one.
+ */
+export function importUpload({ pool, config, log }: ImportUploadOptions): Router {
+  const router = Router();
+  router.param("id", (req, _res, next, id: string) => {
+    const uuid = parseTypeId(id)?.uuid ?? id;
+    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(uuid)) req.params["id"] = uuid.toLowerCase();
+    else return next(new RowhouseError("NOT_FOUND", `There is no import ${id.slice(0, 60)}.`));
+    next();
+  });
+
+  router.post(
+    "/:id",
+    answering(async (req, res) => {
+      const claims = claimsOf(res, "member");
+      refuseForms(req);
+      await receiveUpload({
+        pool,
+        claims,
+        importId: req.params["id"] as string,
+        body: req,
+        contentType: req.get("content-type"),
+        maxBytes: config.importBytesMax,
+        allowsSameFile: req.query["duplicate"] === "allow",
+      }).catch((error: unknown) => {
+        const cause = error instanceof RowhouseError ? error.cause : error;
+        if (cause && !req.destroyed)
+          log.error({ err: cause, requestId: scopeOf(res).requestId }, "an upload broke off");
+        throw error;
+      });
+      res.status(202).json(await statusOf(pool, claims, req));
+    }),
+  );
+
+  router.get(
+    "/:id",
+    answering(async (req, res) => {
+      res.json(await statusOf(pool, claimsOf(res, "viewer"), req));
+    }),
+  );
+
+  router.get(
+    "/:id/rejects",
+    answering(async (req, res) => {
+      const claims = claimsOf(res, "viewer");
+      await statusOf(pool, claims, req);
+      res.attachment("rejects.csv").type("text/csv; charset=utf-8");
+      await inTenantTransaction(pool, claims, (client) =>
+        pipeline(client.query(copyTo(copyRejects(req.params["id"] as string))), res),
+      );
+    }),
+  );
+  return router;
+}
+
+async function statusOf(pool: Pool, claims: TenantClaims, req: Request): Promise<Record<string, unknown>> {
+  const id = req.params["id"] as string;
+  const { rows } = await inTenantTransaction(pool, claims, (client) => client.query(readStatus, [id]));
+  if (!rows[0]) throw new RowhouseError("NOT_FOUND", `There is no import ${id}.`);
+  return { id, ...rows[0] };
+}
+
+function claimsOf(res: Response, least: "viewer" | "member"): TenantClaims {
+  const { session } = scopeOf(res);
+  if (session.role === undefined)
+    throw new RowhouseError("UNAUTHENTICATED", "Send the access token: Authorization: Bearer <token>.");
+  if (session.tenantId === undefined)
+    throw new RowhouseError("TENANT_REQUIRED", "This session has no tenant. Sign in to a tenant.");
+  if (least === "member" && session.role === "viewer")
+    throw new RowhouseError("FORBIDDEN", "A viewer may not import. Ask for the role member.");
+  return { tenantId: session.tenantId, actorId: session.actorId };
+}
+
+function refuseForms(req: Request): void {
+  const type = req.get("content-type") ?? "";
+  if (/^multipart\//i.test(type)) {
+    throw new RowhouseError(
+      "VALIDATION_FAILED",
+      "Send the file itself as the body, not a form: curl --data-binary @list.csv, or fetch with the file as body.",
+    );
+  }
+  const encoding = req.get("content-encoding") ?? "identity";
+  if (!/^(identity|gzip|x-gzip)$/i.test(encoding)) {
+    throw new RowhouseError(
+      "VALIDATION_FAILED",
+      `The content encoding ${encoding.slice(0, 40)} is not understood. Send the file plain or compressed by gzip.`,
+    );
+  }
+}
+
+/** Answers errors as JSON. What the client still sends is read and dropped for a while, or it would never see the answer. */
+function answering(work: (req: Request, res: Response) => Promise<void>): RequestHandler {
+  return (req, res, next) => {
+    work(req, res).catch((error: unknown) => {
+      if (res.headersSent || req.destroyed) return res.destroy();
+      if (!(error instanceof RowhouseError)) return next(error);
+      if (!req.complete) {
+        res.setHeader("Connection", "close");
+        const patience = setTimeout(() => req.destroy(), 10_000);
+        req.once("close", () => clearTimeout(patience));
+        req.resume();
+      }
+      sendError(res, error);
+    });
+  };
+}
