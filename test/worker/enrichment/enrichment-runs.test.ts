@@ -11,7 +11,7 @@ import {
   jobOfBatch,
   resultsOf,
 } from "../../support/enrichment.ts";
-import { createTenant, jobRow, queueRows, startTestWorker, untilStatus } from "../../support/jobs.ts";
+import { createTenant, jobRow, queueRows, skipPauses, startTestWorker, untilStatus } from "../../support/jobs.ts";
 import { until } from "../../support/until.ts";
 
 let database: TestDatabase;
@@ -105,6 +105,30 @@ describe("the progress of a plan", () => {
     await work();
     expect(await progressOf(planId)).toMatchObject({ status: "failed", failed_batch_count: "1", processed_count: "0" });
   });
+});
+
+it("puts a batch that meets a passing fault back into the queue, with nothing written, and does it again", async () => {
+  await addEntries(database, tenantId, listId, people(2));
+  const planId = await createPlan(database, tenantId, listId);
+  await run(planId);
+  await database.admin.query(`
+    create function public.refuse() returns trigger language plpgsql as
+      $$ begin raise exception 'could not serialize' using errcode = '40001'; end $$;
+    create trigger refuse before insert on lists.enrichment_results for each statement execute function public.refuse()`);
+  worker = await startTestWorker(database, { tasks: [enrichBatch] });
+  const batch = await until("the batch has failed once", async () => {
+    const [row] = await batchesOf(database, planId);
+    return row?.attempt_count === 1 && row.status === "queued" && row;
+  });
+  expect(batch.error_message).toMatch(/could not be reached/);
+  expect(await statuses()).toEqual(["pending", "pending"]);
+  await database.admin.query("drop function public.refuse() cascade");
+  await skipPauses(database);
+  await untilEmpty();
+  const [done] = await batchesOf(database, planId);
+  expect(done).toMatchObject({ status: "succeeded", attempt_count: 2, error_message: null, processed_count: 2 });
+  expect(done!.progress_log.map(({ event }) => event)).toEqual(["started", "retrying", "started", "succeeded"]);
+  expect(await statuses()).toEqual(["enriched", "enriched"]);
 });
 
 describe("a run that is cancelled", () => {
