@@ -11,6 +11,14 @@ export const PlainSchemaPlugin: GraphileConfig.Plugin = {
   after: ["aggregates", "PgCustomTypeFieldPlugin", "MutationPayloadQueryPlugin", "PgManyToManyRelationPlugin"],
   schema: {
     entityBehavior: {
+      pgResourceUnique: {
+        override: {
+          provides: ["plainSchema"],
+          // A look-up by three values is a filter.
+          callback: (behavior: any, [, unique]: any) =>
+            unique.attributes.length > 2 ? [behavior, "-single"] : behavior,
+        },
+      },
       pgCodecRelation: {
         inferred: {
           provides: ["plainSchema"],

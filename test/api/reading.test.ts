@@ -149,6 +149,27 @@ test.each(["ID_ASC", "ID_DESC", "LINE_NUMBER_DESC", "LIST_ID_ASC", "ENRICHMENT_S
   },
 );
 
+test("pages backwards hold every row once, too", async () => {
+  const list = await createList(acme, "Backwards");
+  const entries = await createEntries(acme, list.id, 7);
+  const seen: string[] = [];
+  let before: string | null = null;
+  do {
+    const data: Json = await api.ask(
+      acme,
+      `query ($list: ID!, $before: Cursor) {
+        listEntries(last: 3, before: $before, orderBy: ENRICHMENT_STATUS_DESC, filter: { listId: { equalTo: $list } }) {
+          edges { cursor node { id } } pageInfo { hasPreviousPage startCursor }
+        }
+      }`,
+      { list: list.id, before },
+    );
+    seen.unshift(...data.listEntries.edges.map((edge: Json) => edge.node.id));
+    before = data.listEntries.pageInfo.hasPreviousPage ? data.listEntries.pageInfo.startCursor : null;
+  } while (before);
+  expect(seen).toEqual(entries.map((entry) => entry.id).reverse());
+});
+
 test("a page without a size has the documented default; one beyond the limit is refused with the limit, never cut", async () => {
   const list = await createList(acme, "Sized");
   await createEntries(acme, list.id, 60);

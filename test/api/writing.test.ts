@@ -256,3 +256,41 @@ test("an entry cannot be put into another tenant's list, and the refusal does no
   expect(shown(existing)).toEqual(shown(absent));
   expect(shown(existing).slice(1)).toEqual(["VALIDATION_FAILED", "listId"]);
 });
+
+test("a deleted row is not in the way of a new one with its key, and can then not be restored", async () => {
+  const [first] = await listsNamed("Key");
+  await api.ask(acme, `mutation ($id: ID!) { deleteList(input: { id: $id }) { list { id } } }`, { id: first.id });
+  await listsNamed("Key");
+  const { errors } = await api.send(acme, `mutation ($id: ID!) { restoreList(input: { id: $id }) { list { id } } }`, {
+    id: first.id,
+  });
+  expect(errors?.[0]).toMatchObject({ extensions: { code: "CONFLICT", field: "name" } });
+});
+
+test("rows of a composite key are upserted by it", async () => {
+  const [list] = await listsNamed("Planned");
+  const upsert = `mutation ($plans: [EnrichmentPlanInput!]!) {
+    upsertEnrichmentPlans(input: { by: NAME, enrichmentPlans: $plans }) { insertedCount enrichmentPlans { id batchSize } }
+  }`;
+  const plan = { listId: list.id, name: "P", batchSize: 10 };
+  const first = await api.ask(acme, upsert, { plans: [plan] });
+  const second = await api.ask(acme, upsert, { plans: [{ ...plan, batchSize: 20 }] });
+  expect(first.upsertEnrichmentPlans.insertedCount).toBe(1);
+  expect(second.upsertEnrichmentPlans).toEqual({
+    insertedCount: 0,
+    enrichmentPlans: [{ id: first.upsertEnrichmentPlans.enrichmentPlans[0].id, batchSize: 20 }],
+  });
+});
+
+test("mutations of one document run in order, each in a transaction of its own", async () => {
+  const { data, errors } = await api.send(
+    acme,
+    `mutation {
+      a: createList(input: { list: { name: "Twice" } }) { list { name } }
+      b: createList(input: { list: { name: "Twice" } }) { list { name } }
+      c: createList(input: { list: { name: "After" } }) { list { name } }
+    }`,
+  );
+  expect(data).toEqual({ a: { list: { name: "Twice" } }, b: null, c: { list: { name: "After" } } });
+  expect(errors).toEqual([expect.objectContaining({ path: ["b"] })]);
+});
