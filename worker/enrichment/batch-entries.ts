@@ -48,7 +48,8 @@ export class EntryReader {
         where e.list_id = $1 and e.id ${after === null ? ">=" : ">"} $2 and e.id <= $3 and e.deleted_at is null
           and ($4::uuid is null or e.list_import_id = $4 or exists (
             select from lists.list_import_rows r
-            where r.list_entry_id = e.id and r.list_import_id = $4 and r.outcome in ('filled', 'overwritten')))
+            where r.list_entry_id = e.id and r.list_entry_id between $2 and $3
+              and r.list_import_id = $4 and r.outcome in ('filled', 'overwritten')))
         order by e.id ${tail}`,
       values: [range.listId, after ?? range.firstEntryId, last, range.listImportId],
       rowMode: "array",
