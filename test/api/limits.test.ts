@@ -47,9 +47,9 @@ describe("a bomb of fragments", () => {
   test.each([20, 60, 120])(
     "of %d fragments is refused over HTTP before it is planned, and the server goes on",
     async (fragments) => {
-        const { errors } = await api.send(acme, fragmentBomb(fragments));
+      const { errors } = await api.send(acme, fragmentBomb(fragments));
       // Planned, 60 of them would take longer than anybody waits.
-        expect(errors).toHaveLength(1);
+      expect(errors).toHaveLength(1);
       expect(errors?.[0]).toMatchObject({ extensions: exceeded("selections") });
       expect(errors?.[0]?.message).toMatch(/the limit is 2000/);
       expect(await api.ask(acme, "{ __typename }")).toEqual({ __typename: "Query" });
