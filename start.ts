@@ -1,6 +1,9 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { ApiClient } from "./db/seed/api-client.ts";
+import { pushDemoList, type DemoSummary } from "./db/seed/demo-list.ts";
 import { createDemoTenants, DEMO_PASSWORD, DEMO_TENANTS } from "./db/seed/demo-tenants.ts";
+import { createDemoBar } from "./db/seed/demo-bar.ts";
 import { childEnvironment, loadConfig, projectDir, redactConfig, type Config } from "./lib/config.ts";
 import { databaseUrls, type DatabaseUrls } from "./lib/database-urls.ts";
 import { embeddedOptions, startEmbeddedPostgres } from "./lib/embedded-postgres.ts";
@@ -25,7 +28,8 @@ async function main(): Promise<void> {
     await migrate(urls.admin, report);
     if (config.nodeEnv !== "production") await createDemoTenants(urls.admin);
     const url = await startProcesses(config, urls, lifecycle, log);
-    print(summary(config, url));
+    const demo = config.nodeEnv === "production" ? undefined : await sendDemoList(url, log);
+    print(summary(config, url, demo));
   } catch (error) {
     if (lifecycle.signal.aborted) return;
     print(
@@ -72,6 +76,21 @@ async function startProcesses(config: Config, urls: DatabaseUrls, lifecycle: Lif
   return config.port === 0 && server.port ? `http://${config.host}:${server.port}` : config.publicUrl;
 }
 
+/** Sends the demo list through the API; a demo that goes wrong is told, and keeps nobody from working. */
+async function sendDemoList(url: string, log: Log): Promise<DemoSummary | undefined> {
+  const bar = createDemoBar();
+  try {
+    const api = new ApiClient(url);
+    await api.login("mia@acme.example", DEMO_PASSWORD, "acme");
+    return await pushDemoList(api, bar.update);
+  } catch (error) {
+    log.error({ err: error }, "the demo list did not get through");
+    return undefined;
+  } finally {
+    bar.stop();
+  }
+}
+
 /** Looks before anything is started; the server itself would find out last. */
 async function requireFreePort({ host, port }: Config): Promise<void> {
   const probe = createServer();
@@ -93,13 +112,24 @@ function explainPort(host: string, port: number, error: NodeJS.ErrnoException): 
   return `Cannot listen on ${host}:${port} (${error.message}). Set HOST and PORT to an address of this machine.`;
 }
 
-function summary(config: Config, url: string): string {
+function summary(config: Config, url: string, demo: DemoSummary | undefined): string {
   const lines = ["", "Rowhouse is running. Stop it with Ctrl-C.", "", `  GraphQL  ${url}/graphql`];
   if (config.nodeEnv !== "production") {
     lines.push(`  Ruru     ${url}/`, "", `  Demo logins (password ${DEMO_PASSWORD}):`);
     for (const tenant of DEMO_TENANTS) {
       for (const user of tenant.users) lines.push(`    ${tenant.slug.padEnd(8)} ${user.role.padEnd(8)} ${user.email}`);
     }
+  }
+  if (demo) {
+    const { rowsImported, rowsRejected, phonesValid, exportsWritten, downloadUrl } = demo;
+    lines.push("", "  Demo list of acme:");
+    lines.push(
+      `    ${rowsImported} rows imported, ${rowsRejected} rejected, ${phonesValid} phones valid, ${exportsWritten} exports written`,
+    );
+    if (downloadUrl)
+      lines.push(
+        `    the export, for an hour: ${new URL(new URL(downloadUrl).pathname + new URL(downloadUrl).search, url).href}`,
+      );
   }
   return `${lines.join("\n")}\n\n`;
 }

@@ -9,6 +9,7 @@ import { createPgService } from "./pg-service.ts";
 import { DescriptionsPlugin } from "./plugins/descriptions-plugin.ts";
 import { DomainVerbsPreset } from "./plugins/domain-verbs-plugin.ts";
 import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
+import { exportPreset } from "./plugins/export-plugin.ts";
 import { errorPreset } from "./plugins/error-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
@@ -95,6 +96,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       PgManyToManyPreset,
       DomainVerbsPreset,
       errorPreset(log),
+      exportPreset(config),
     ],
     plugins: [
       TenantKeyPlugin,

@@ -7,13 +7,13 @@ export class ApiClient {
     this.url = url;
   }
 
-  /** Signs in; later requests carry the token. */
-  async login(email: string, password: string): Promise<void> {
+  /** Signs in to a tenant; later requests carry the token. */
+  async login(email: string, password: string, tenantSlug: string): Promise<void> {
     const data = await this.query<{ login: { accessToken: string } }>(
-      `mutation Login($email: String!, $password: String!) {
-        login(input: { email: $email, password: $password }) { accessToken }
+      `mutation Login($email: String!, $password: String!, $tenantSlug: String!) {
+        login(input: { email: $email, password: $password, tenantSlug: $tenantSlug }) { accessToken }
       }`,
-      { email, password },
+      { email, password, tenantSlug },
     );
     this.#token = data.login.accessToken;
   }

@@ -58,7 +58,7 @@ export async function startBenchStack(): Promise<BenchStack> {
   );
   const [, server] = await Promise.all(processes.map((each) => each.ready));
   const api = new ApiClient(`http://${config.host}:${server!.port}`);
-  await api.login("ada@acme.example", DEMO_PASSWORD);
+  await api.login("ada@acme.example", DEMO_PASSWORD, "acme");
 
   const admin = new pg.Client({ connectionString: urls.admin });
   await admin.connect();

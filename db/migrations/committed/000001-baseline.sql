@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:20fc9937fafd286b89133749622ccae49a3617d6
+--! Hash: sha1:1dcfcc71ced5e94f415a3be276a5486460c28659
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -1170,14 +1170,15 @@ begin
   if exists (select from lists.list_entries where tenant_id = p_import.tenant_id and list_id = p_import.list_id and deleted_at is null) then
     execute format($sql$
       with known as (
-        select e.id, e.email, e.phone_e164 from lists.list_entries e
+        select e.id, e.email, e.phone_e164, e.created_at, e.line_number as entry_line from lists.list_entries e
         where e.tenant_id = $1 and e.list_id = $2 and e.deleted_at is null
       ), matches as (
-        select s.line_number, k.id from %1$s s join known k on k.email = s.email
+        select s.line_number, k.* from %1$s s join known k on k.email = s.email
         union all
-        select s.line_number, k.id from %1$s s join known k on k.phone_e164 = s.phone_e164
+        select s.line_number, k.* from %1$s s join known k on k.phone_e164 = s.phone_e164
       ), oldest as (
-        select distinct on (line_number) line_number, id from matches order by line_number, id
+        -- The entries of one import have one time; among them the line tells, as ids follow the order of the merge.
+        select distinct on (line_number) line_number, id from matches order by line_number, created_at, entry_line nulls first, id
       )
       update %1$s s set outcome = 'duplicate', target_id = o.id from oldest o where o.line_number = s.line_number
       $sql$, v_staging) using p_import.tenant_id, p_import.list_id;
@@ -1193,25 +1194,23 @@ begin
   end loop;
 
   -- 3. As if the rows came in one at a time: a row is new if no earlier row with one of its keys is in the list by then.
-  -- Each round settles every row whose earlier neighbours are settled; a row is a duplicate of the first one that is new.
+  -- Each round settles every row whose earliest neighbour is settled; a row is a duplicate of the first one that is new.
   for i in 1..100 loop
     execute format($sql$
       with open_rows as (
         select line_number, outcome,
-          first_value(line_number) over e as email_line, first_value(outcome) over e as email_outcome,
-          first_value(line_number) over p as phone_line, first_value(outcome) over p as phone_outcome,
-          email is not null as has_email, phone_e164 is not null as has_phone
+          case when email is not null then first_value(line_number) over e end as email_line, first_value(outcome) over e as email_outcome,
+          case when phone_e164 is not null then first_value(line_number) over p end as phone_line, first_value(outcome) over p as phone_outcome
         from %1$s where outcome in ('new', 'undecided')
         window e as (partition by email order by line_number), p as (partition by phone_e164 order by line_number)
+      ), first_rows as (
+        -- least() passes over nulls: an undecided row has one key at least.
+        select line_number, least(email_line, phone_line) as first_line,
+          case when email_line <= phone_line or phone_line is null then email_outcome else phone_outcome end as first_outcome
+        from open_rows where outcome = 'undecided'
       ), decided as (
-        select line_number,
-          least(case when has_email and email_outcome = 'new' and email_line < line_number then email_line end,
-            case when has_phone and phone_outcome = 'new' and phone_line < line_number then phone_line end) as target_line
-        from open_rows
-        where outcome = 'undecided' and (
-          (has_email and email_outcome = 'new' and email_line < line_number)
-          or (has_phone and phone_outcome = 'new' and phone_line < line_number)
-          or ((not has_email or email_line = line_number) and (not has_phone or phone_line = line_number)))
+        select line_number, nullif(first_line, line_number) as target_line
+        from first_rows where first_line = line_number or first_outcome = 'new'
       )
       update %1$s s
       set outcome = case when d.target_line is null then 'new' else 'duplicate' end, target_line = d.target_line
@@ -1242,7 +1241,9 @@ begin
       and e.tenant_id = $1 and e.list_import_id = $2 and e.line_number = s.target_line
     $sql$, v_staging) using p_import.tenant_id, p_import.id;
 
-  -- Per entry and column, the value that counts: the first of the file to fill an empty field, the last to overwrite one.
+  -- What each row changes, as if the rows came in one at a time: the first to offer a value fills an empty field; every
+  -- one overwrites. Of an overwritten field only the last value is written, with what the entry held before the import.
+  drop table if exists pg_temp.import_changes;
   execute format($sql$
     create temporary table import_changes on commit drop as
     with duplicates as (
@@ -1254,19 +1255,23 @@ begin
       select s.line_number::text, null, jsonb_strip_nulls(to_jsonb(s))
       from %1$s s where s.line_number in (select target_line from duplicates where target_id is null)
     ), offered as (
+      -- A phone is one thing in two columns: one that has no international form takes away that of the one before.
       select d.target, d.line_number, f.key as name, f.value
-      from duplicates d cross join lateral jsonb_each_text(jsonb_strip_nulls(to_jsonb(d))) f
-      where f.key = any ($3)
-    ), chosen as (
-      select distinct on (target, name) target, line_number, name, value
-      from offered order by target, name, line_number * case when $4 then 1 else -1 end
+      from duplicates d cross join lateral jsonb_each_text(to_jsonb(d)) f
+      where f.key = any ($3) and (f.value is not null or (f.key = 'phone_e164' and d.phone is not null))
+    ), ordered as (
+      select target, line_number, name, value, row_number() over w as turn, lag(value) over w as prior
+      from offered window w as (partition by target, name order by line_number)
+    ), written as (
+      select t.id as target_id, o.*, t.fields ->> o.name as before,
+        row_number() over (partition by o.target, o.name order by o.line_number desc) = 1 as is_last
+      from ordered o join targets t using (target)
+      where case when $4
+        then turn = 1 and value is not null and t.fields ->> name is null
+          and (name not in ('phone', 'phone_e164') or not t.fields ?| array['phone', 'phone_e164'])
+        else value is distinct from case when turn = 1 then t.fields ->> name else prior end end
     )
-    select t.id as target_id, c.line_number, c.name, c.value, t.fields ->> c.name as before
-    from chosen c join targets t using (target)
-    where case when $4
-      -- A phone is one thing in two columns: its international form is not filled beside another number.
-      then t.fields ->> c.name is null and (c.name <> 'phone_e164' or t.fields ->> 'phone' is null)
-      else t.fields ->> c.name is distinct from c.value end
+    select target_id, line_number, name, value, before, is_last and value is distinct from before as is_final from written
     $sql$, v_staging) using p_import.tenant_id, p_import.duplicate_policy::text, v_columns, v_fill;
 
   if not p_import.is_dry_run then
@@ -1276,7 +1281,8 @@ begin
       (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
         n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country, 'pending'
         from jsonb_populate_record(e, c.changes) n)
-    from (select target_id, jsonb_object_agg(name, value) as changes from pg_temp.import_changes group by target_id) c
+    from (select target_id, jsonb_object_agg(name, value) as changes
+      from pg_temp.import_changes where is_final group by target_id) c
     where e.tenant_id = p_import.tenant_id and e.id = c.target_id;
   end if;
 
@@ -1288,7 +1294,8 @@ begin
         else format('Line %%s of the file has the same e-mail or phone.', s.target_line) end,
       c.previous
     from %s s
-    left join (select line_number, jsonb_object_agg(name, jsonb_build_object('before', before, 'after', value)) as previous
+    left join (
+      select line_number, jsonb_object_agg(name, jsonb_build_object('before', before, 'after', value)) filter (where is_final) as previous
       from pg_temp.import_changes group by line_number) c on c.line_number = s.line_number
     where s.outcome = 'duplicate'
     $sql$, v_staging) using p_import.tenant_id, p_import.id, v_fill;

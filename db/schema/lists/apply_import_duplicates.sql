@@ -13,7 +13,9 @@ begin
       and e.tenant_id = $1 and e.list_import_id = $2 and e.line_number = s.target_line
     $sql$, v_staging) using p_import.tenant_id, p_import.id;
 
-  -- Per entry and column, the value that counts: the first of the file to fill an empty field, the last to overwrite one.
+  -- What each row changes, as if the rows came in one at a time: the first to offer a value fills an empty field; every
+  -- one overwrites. Of an overwritten field only the last value is written, with what the entry held before the import.
+  drop table if exists pg_temp.import_changes;
   execute format($sql$
     create temporary table import_changes on commit drop as
     with duplicates as (
@@ -25,19 +27,23 @@ begin
       select s.line_number::text, null, jsonb_strip_nulls(to_jsonb(s))
       from %1$s s where s.line_number in (select target_line from duplicates where target_id is null)
     ), offered as (
+      -- A phone is one thing in two columns: one that has no international form takes away that of the one before.
       select d.target, d.line_number, f.key as name, f.value
-      from duplicates d cross join lateral jsonb_each_text(jsonb_strip_nulls(to_jsonb(d))) f
-      where f.key = any ($3)
-    ), chosen as (
-      select distinct on (target, name) target, line_number, name, value
-      from offered order by target, name, line_number * case when $4 then 1 else -1 end
+      from duplicates d cross join lateral jsonb_each_text(to_jsonb(d)) f
+      where f.key = any ($3) and (f.value is not null or (f.key = 'phone_e164' and d.phone is not null))
+    ), ordered as (
+      select target, line_number, name, value, row_number() over w as turn, lag(value) over w as prior
+      from offered window w as (partition by target, name order by line_number)
+    ), written as (
+      select t.id as target_id, o.*, t.fields ->> o.name as before,
+        row_number() over (partition by o.target, o.name order by o.line_number desc) = 1 as is_last
+      from ordered o join targets t using (target)
+      where case when $4
+        then turn = 1 and value is not null and t.fields ->> name is null
+          and (name not in ('phone', 'phone_e164') or not t.fields ?| array['phone', 'phone_e164'])
+        else value is distinct from case when turn = 1 then t.fields ->> name else prior end end
     )
-    select t.id as target_id, c.line_number, c.name, c.value, t.fields ->> c.name as before
-    from chosen c join targets t using (target)
-    where case when $4
-      -- A phone is one thing in two columns: its international form is not filled beside another number.
-      then t.fields ->> c.name is null and (c.name <> 'phone_e164' or t.fields ->> 'phone' is null)
-      else t.fields ->> c.name is distinct from c.value end
+    select target_id, line_number, name, value, before, is_last and value is distinct from before as is_final from written
     $sql$, v_staging) using p_import.tenant_id, p_import.duplicate_policy::text, v_columns, v_fill;
 
   if not p_import.is_dry_run then
@@ -47,7 +53,8 @@ begin
       (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
         n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country, 'pending'
         from jsonb_populate_record(e, c.changes) n)
-    from (select target_id, jsonb_object_agg(name, value) as changes from pg_temp.import_changes group by target_id) c
+    from (select target_id, jsonb_object_agg(name, value) as changes
+      from pg_temp.import_changes where is_final group by target_id) c
     where e.tenant_id = p_import.tenant_id and e.id = c.target_id;
   end if;
 
@@ -59,7 +66,8 @@ begin
         else format('Line %%s of the file has the same e-mail or phone.', s.target_line) end,
       c.previous
     from %s s
-    left join (select line_number, jsonb_object_agg(name, jsonb_build_object('before', before, 'after', value)) as previous
+    left join (
+      select line_number, jsonb_object_agg(name, jsonb_build_object('before', before, 'after', value)) filter (where is_final) as previous
       from pg_temp.import_changes group by line_number) c on c.line_number = s.line_number
     where s.outcome = 'duplicate'
     $sql$, v_staging) using p_import.tenant_id, p_import.id, v_fill;

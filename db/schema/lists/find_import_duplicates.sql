@@ -9,14 +9,15 @@ begin
   if exists (select from lists.list_entries where tenant_id = p_import.tenant_id and list_id = p_import.list_id and deleted_at is null) then
     execute format($sql$
       with known as (
-        select e.id, e.email, e.phone_e164 from lists.list_entries e
+        select e.id, e.email, e.phone_e164, e.created_at, e.line_number as entry_line from lists.list_entries e
         where e.tenant_id = $1 and e.list_id = $2 and e.deleted_at is null
       ), matches as (
-        select s.line_number, k.id from %1$s s join known k on k.email = s.email
+        select s.line_number, k.* from %1$s s join known k on k.email = s.email
         union all
-        select s.line_number, k.id from %1$s s join known k on k.phone_e164 = s.phone_e164
+        select s.line_number, k.* from %1$s s join known k on k.phone_e164 = s.phone_e164
       ), oldest as (
-        select distinct on (line_number) line_number, id from matches order by line_number, id
+        -- The entries of one import have one time; among them the line tells, as ids follow the order of the merge.
+        select distinct on (line_number) line_number, id from matches order by line_number, created_at, entry_line nulls first, id
       )
       update %1$s s set outcome = 'duplicate', target_id = o.id from oldest o where o.line_number = s.line_number
       $sql$, v_staging) using p_import.tenant_id, p_import.list_id;
@@ -32,25 +33,23 @@ begin
   end loop;
 
   -- 3. As if the rows came in one at a time: a row is new if no earlier row with one of its keys is in the list by then.
-  -- Each round settles every row whose earlier neighbours are settled; a row is a duplicate of the first one that is new.
+  -- Each round settles every row whose earliest neighbour is settled; a row is a duplicate of the first one that is new.
   for i in 1..100 loop
     execute format($sql$
       with open_rows as (
         select line_number, outcome,
-          first_value(line_number) over e as email_line, first_value(outcome) over e as email_outcome,
-          first_value(line_number) over p as phone_line, first_value(outcome) over p as phone_outcome,
-          email is not null as has_email, phone_e164 is not null as has_phone
+          case when email is not null then first_value(line_number) over e end as email_line, first_value(outcome) over e as email_outcome,
+          case when phone_e164 is not null then first_value(line_number) over p end as phone_line, first_value(outcome) over p as phone_outcome
         from %1$s where outcome in ('new', 'undecided')
         window e as (partition by email order by line_number), p as (partition by phone_e164 order by line_number)
+      ), first_rows as (
+        -- least() passes over nulls: an undecided row has one key at least.
+        select line_number, least(email_line, phone_line) as first_line,
+          case when email_line <= phone_line or phone_line is null then email_outcome else phone_outcome end as first_outcome
+        from open_rows where outcome = 'undecided'
       ), decided as (
-        select line_number,
-          least(case when has_email and email_outcome = 'new' and email_line < line_number then email_line end,
-            case when has_phone and phone_outcome = 'new' and phone_line < line_number then phone_line end) as target_line
-        from open_rows
-        where outcome = 'undecided' and (
-          (has_email and email_outcome = 'new' and email_line < line_number)
-          or (has_phone and phone_outcome = 'new' and phone_line < line_number)
-          or ((not has_email or email_line = line_number) and (not has_phone or phone_line = line_number)))
+        select line_number, nullif(first_line, line_number) as target_line
+        from first_rows where first_line = line_number or first_outcome = 'new'
       )
       update %1$s s
       set outcome = case when d.target_line is null then 'new' else 'duplicate' end, target_line = d.target_line
