@@ -18,6 +18,11 @@ export class ApiClient {
     this.#token = data.login.accessToken;
   }
 
+  /** Sends later requests with a token from elsewhere. */
+  useToken(token: string): void {
+    this.#token = token;
+  }
+
   /** Sends a GraphQL operation; an error of the API becomes an exception with its message and code. */
   async query<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
     const response = await fetch(`${this.url}/graphql`, {

@@ -1,0 +1,61 @@
+import { writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { projectDir } from "../../lib/config.ts";
+import { benchEnrichment } from "./enrichment.ts";
+import { benchExport } from "./export.ts";
+import { benchImport } from "./import.ts";
+import { benchLookups } from "./lookups.ts";
+import { type Figure, figuresTable } from "./measure.ts";
+import { startBenchStack } from "./stack.ts";
+
+/** npm run bench: measures everything in one run on one stack, and writes docs/benchmarks.md. `-- --rows 100000` is a quick look. */
+async function main(): Promise<void> {
+  const flag = process.argv.indexOf("--rows");
+  const rows = flag >= 0 ? Number(process.argv[flag + 1]) : 1_000_000;
+  const stack = await startBenchStack();
+  process.once("SIGINT", () => void stack.stop().finally(() => process.exit(130)));
+  const figures: Figure[] = [];
+  const tell = (more: Figure[]) => {
+    figures.push(...more);
+    for (const figure of more)
+      console.log(`${figure.what}: ${figure.measured}, ${figure.comparedWith}; ratio ${figure.ratio} (${figure.goal})`);
+  };
+  try {
+    const imported = await benchImport(stack, rows);
+    tell(imported.figures);
+    const lookups = await benchLookups(stack, imported.listId);
+    tell(lookups.figures);
+    tell(await benchExport(stack, imported.listId, rows));
+    tell(await benchEnrichment(stack, imported.listId, rows));
+    if (rows === 1_000_000) writeFileSync(join(projectDir, "docs/benchmarks.md"), report(figures, lookups.plans));
+  } finally {
+    await stack.stop();
+  }
+  if (figures.some((figure) => !figure.isMet)) process.exitCode = 1;
+}
+
+function report(figures: Figure[], plans: string[]): string {
+  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`;
+  return `# Benchmarks
+
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: one machine with ${machine}, everything on it — PostgreSQL (durable: fsync on),
+one server process, one worker process and the client. Machines differ and are noisy; each line is a ratio of two measurements of one run.
+
+${figuresTable(figures)}
+
+"Raw COPY" is \`COPY … FROM\` of the same file into a table made \`like lists.list_entries including all\`: the same columns, defaults, checks and
+indexes, without its foreign keys and triggers, and without the JSON of the row. An import does what the raw COPY does and also reads the encoding,
+checks each line, keeps the row as JSON, normalises phones and e-mails, finds duplicates, and checks foreign keys and the tenant of every row.
+
+## Plans
+
+As the role of a viewer, behind row-level security, for the tenant with a million entries:
+
+\`\`\`
+${plans.join("\n\n")}
+\`\`\`
+`;
+}
+
+await main();
