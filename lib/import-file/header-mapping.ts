@@ -64,13 +64,20 @@ export function nameColumns(cells: readonly string[]): string[] {
   });
 }
 
-/** Whether the first row is a header or data: an address, a long number or a bare number is no name of a column. */
+const ADDRESS = /^\S+@\S+\.\S+$|^https?:\/\//i;
+const DATE = /^\d{4}-\d\d-\d\d|^\d{1,2}[/.]\d{1,2}[/.]\d{2,4}$/;
+const NUMBER = /^[+-]?\d+([.,]\d+)?$/;
+
+/**
+ * Whether the first row is data rather than a header: it has no well-known name, and an address, a date or a telephone number
+ * in it, or numbers for half of its cells.
+ */
 export function looksLikeData(cells: readonly string[]): boolean {
-  const filled = cells.filter((cell) => cell.trim() !== "");
-  if (filled.some((cell) => synonymOf(cell))) return false;
-  return filled.some(
-    (cell) => /^\S+@\S+\.\S+$/.test(cell.trim()) || cell.replaceAll(/[\s().+-]/g, "").match(/^\d{3,}$/),
-  );
+  const filled = cells.map((cell) => cell.trim()).filter((cell) => cell !== "");
+  if (filled.some((cell) => isSynonym(cell))) return false;
+  const isPhone = (cell: string) => /^\d{7,}$/.test(cell.replaceAll(/[\s().+-]/g, ""));
+  if (filled.some((cell) => ADDRESS.test(cell) || DATE.test(cell) || isPhone(cell))) return true;
+  return filled.filter((cell) => NUMBER.test(cell)).length * 2 > filled.length;
 }
 
 /** Finds the source column of each typed column: as the mapping says, or by well-known names. */
@@ -123,7 +130,7 @@ function recognise(headers: readonly string[]): HeaderMapping {
   return result;
 }
 
-function synonymOf(cell: string): boolean {
+function isSynonym(cell: string): boolean {
   const name = plain(cell);
   return name !== "" && Object.values(SYNONYMS).some((names) => names.includes(name));
 }

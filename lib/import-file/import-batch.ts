@@ -14,7 +14,8 @@ export type RejectCode =
   | "INVALID_JSON"
   | "NOT_AN_OBJECT"
   | "VALUE_TOO_LONG"
-  | "WRONG_TYPE";
+  | "WRONG_TYPE"
+  | "CUT";
 
 /** A line that was not taken; `raw` is cut and safe to store as text. */
 export interface ImportReject {
@@ -66,11 +67,11 @@ export interface ImportFileEnd {
   readonly outcome: "complete" | "empty" | "header_only" | "truncated";
   /** A sentence for the person who sent the file. */
   readonly message: string;
-  /** The cut line of a truncated file; not counted as rejected. */
+  /** The line that was cut: of a `truncated` file not counted; of a `complete` one it is also among the rejects. */
   readonly cut: ImportReject | null;
 }
 
-/** A part of the file, of about `batchBytes` of COPY text. */
+/** A part of the file: the records that `batchBytes` of its text completed. */
 export interface ImportBatch {
   /** Rows in COPY text format, columns as in `STAGING_COLUMNS`; may be empty. */
   readonly rows: Buffer;

@@ -45,7 +45,7 @@ export interface ImportFileLimits {
   readonly maxDecompressedBytes: number;
   /** A compressed file that grows by more than this factor is refused, once it is beyond 16 MiB. */
   readonly maxCompressionRatio: number;
-  /** How many bytes of COPY text make a batch. */
+  /** How many bytes of text make a batch; its COPY text is two or three times as long. */
   readonly batchBytes: number;
   /** How many bytes of a rejected line are kept. */
   readonly rawBytes: number;

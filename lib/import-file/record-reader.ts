@@ -2,12 +2,23 @@ import { isUtf8 } from "node:buffer";
 import { readCsvRecords } from "./csv-records.ts";
 import type { ImportCounters, ImportReject, RejectCode } from "./import-batch.ts";
 import type { ImportFileLimits } from "./import-file-options.ts";
-import type { Frame } from "./record-framer.ts";
+import { readJsonLine, type RowProblem } from "./json-line.ts";
+import type { Frame, Framed } from "./record-framer.ts";
 import type { RowEncoder } from "./row-encoder.ts";
+
+const BAD_TEXT: RowProblem = {
+  code: "INVALID_TEXT",
+  reason: "The line holds bytes that are no text in the file's encoding. Name the right encoding, or save it as UTF-8.",
+};
+const NUL: RowProblem = { code: "NUL_BYTE", reason: "The line holds a NUL byte." };
+const BAD_QUOTES: RowProblem = {
+  code: "BAD_QUOTE",
+  reason: "A quoted field is followed by more text. Write a quote inside a quoted field twice.",
+};
 
 /** Turns framed records into rows in COPY text, rejects and counts. */
 export class RecordReader {
-  readonly counters: ImportCounters;
+  readonly #counters: ImportCounters;
   readonly #encoder: RowEncoder;
   readonly #limits: ImportFileLimits;
   readonly #delimiter: string | null;
@@ -26,7 +37,7 @@ export class RecordReader {
     },
   ) {
     this.#encoder = encoder;
-    this.counters = options.counters;
+    this.#counters = options.counters;
     this.#limits = options.limits;
     this.#delimiter = options.delimiter;
     this.#columnCount = options.columnCount;
@@ -34,125 +45,87 @@ export class RecordReader {
   }
 
   /** The rows of these records in COPY text format; what was rejected is given by takeRejects. */
-  read(frames: readonly Frame[]): string {
-    const good = frames.filter((frame) => this.#isReadable(frame));
+  read(framed: Framed): string {
+    const { text, consumed } = framed;
+    const region = consumed === text.length ? text : text.subarray(0, consumed);
+    const isClean = isUtf8(region) && !region.includes(0);
+    const frames = framed.frames.filter((frame) => this.#isReadable(frame, text, isClean));
+    const records = frames.map((frame) => text.toString("utf8", frame.start, frame.end));
+    const fields = this.#delimiter === null ? null : readCsvRecords(records, this.#delimiter);
     let rows = "";
-    if (this.#delimiter === null) {
-      for (const frame of good) rows += this.#readObject(frame);
-      return rows;
+    for (const [i, frame] of frames.entries()) {
+      const row = fields ? this.#readFields(frame, fields[i]!) : this.#readObject(frame, records[i]!);
+      if (typeof row === "string") rows += row;
+      else this.#reject(frame, text, row);
     }
-    const records = readCsvRecords(good, this.#delimiter);
-    for (const [i, frame] of good.entries()) rows += this.#readFields(frame, records[i]!);
     return rows;
   }
 
   /** The rejects since the last call. */
   takeRejects(): ImportReject[] {
-    const rejects = this.#rejects;
+    const rejects = this.#rejects.sort((a, b) => a.lineNumber - b.lineNumber);
     this.#rejects = [];
     return rejects;
   }
 
-  /** A reject of this record, not counted. */
-  describe(frame: Frame, code: RejectCode, reason: string): ImportReject {
-    const raw = frame.bytes.subarray(0, this.#limits.rawBytes).toString("utf8").replaceAll("\0", "\u2400");
-    return { lineNumber: frame.lineNumber, code, reason, raw };
+  /** A reject of these bytes, not counted. */
+  describe(lineNumber: number, bytes: Buffer, code: RejectCode, reason: string): ImportReject {
+    const raw = bytes.toString("utf8", 0, this.#limits.rawBytes).replaceAll("\0", "\u2400");
+    return { lineNumber, code, reason, raw };
   }
 
-  #isReadable(frame: Frame): boolean {
-    const { bytes } = frame;
-    if (frame.problem === "LINE_TOO_LONG" || bytes.length > this.#limits.maxLineBytes) {
-      return this.#reject(frame, "LINE_TOO_LONG", `The line is longer than ${this.#limits.maxLineBytes} bytes.`);
-    }
-    if (frame.problem)
-      return this.#reject(frame, frame.problem, "A quoted field begins on this line and is never closed.");
-    if (isBlank(bytes)) {
-      this.counters.blankLines++;
+  #isReadable(frame: Frame, text: Buffer, isClean: boolean): boolean {
+    const problem = frame.problem ? this.#framingProblem(frame.problem) : null;
+    if (!problem && isBlank(text, frame)) {
+      this.#counters.blankLines++;
       return false;
     }
-    if (bytes.includes(0)) return this.#reject(frame, "NUL_BYTE", "The line holds a NUL byte.");
-    if (!isUtf8(bytes)) {
-      return this.#reject(
-        frame,
-        "INVALID_TEXT",
-        "The line is not UTF-8. Name the file's encoding, or save it as UTF-8.",
-      );
-    }
-    return true;
+    if (!problem && isClean) return true;
+    const bytes = text.subarray(frame.start, frame.end);
+    const found = problem ?? (bytes.includes(0) ? NUL : isUtf8(bytes) ? null : BAD_TEXT);
+    if (found) this.#reject(frame, text, found);
+    return !found;
   }
 
-  #readFields(frame: Frame, fields: string[] | null): string {
-    if (!fields)
-      return this.#drop(
-        frame,
-        "BAD_QUOTE",
-        "The quotes of the line do not fit: write a quote inside a quoted field twice.",
-      );
-    if (fields.length > this.#columnCount && fields.slice(this.#columnCount).some((field) => field.trim() !== "")) {
-      return this.#drop(
-        frame,
-        "TOO_MANY_FIELDS",
-        `The line has ${fields.length} fields; the header has ${this.#columnCount}.`,
-      );
-    }
-    if (fields.length < this.#columnCount && !this.#allowShortRows) {
-      return this.#drop(
-        frame,
-        "TOO_FEW_FIELDS",
-        `The line has ${fields.length} fields; the header has ${this.#columnCount}.`,
-      );
+  #framingProblem(code: NonNullable<Frame["problem"]>): RowProblem {
+    const limit = this.#limits.maxLineBytes;
+    if (code === "BAD_QUOTE") return BAD_QUOTES;
+    if (code === "LINE_TOO_LONG") return { code, reason: `The line is longer than ${limit} bytes.` };
+    return { code, reason: `A quoted field begins on this line and does not end within ${limit} bytes or the file.` };
+  }
+
+  #readFields(frame: Frame, fields: string[] | null): string | RowProblem {
+    if (!fields) return BAD_QUOTES;
+    const count = this.#columnCount;
+    if (fields.length > count && fields.slice(count).some((field) => field.trim() !== "")) {
+      return { code: "TOO_MANY_FIELDS", reason: `The line has ${fields.length} fields; the header has ${count}.` };
     }
     if (!fields.some((field) => field.trim() !== "")) {
-      this.counters.blankLines++;
+      this.#counters.blankLines++;
       return "";
     }
-    const row = this.#encoder.encodeFields(frame.lineNumber, fields, this.counters);
-    return typeof row === "string" ? row : this.#drop(frame, row.code, row.reason);
+    if (fields.length < count && !this.#allowShortRows) {
+      return { code: "TOO_FEW_FIELDS", reason: `The line has ${fields.length} fields; the header has ${count}.` };
+    }
+    return this.#encoder.encodeFields(frame.lineNumber, fields, this.#counters);
   }
 
-  #readObject(frame: Frame): string {
-    let value: unknown;
-    try {
-      value = JSON.parse(frame.bytes.toString("utf8"));
-    } catch {
-      return this.#drop(frame, "INVALID_JSON", "The line is not valid JSON.");
-    }
-    if (value === null || typeof value !== "object" || Array.isArray(value)) {
-      return this.#drop(frame, "NOT_AN_OBJECT", "The line is not a JSON object.");
-    }
-    if (Object.keys(value).length > this.#limits.maxColumns) {
-      return this.#drop(frame, "TOO_MANY_FIELDS", `The object has more than ${this.#limits.maxColumns} keys.`);
-    }
-    if (depthOf(value) > this.#limits.maxJsonDepth) {
-      return this.#drop(frame, "WRONG_TYPE", `The object nests deeper than ${this.#limits.maxJsonDepth} levels.`);
-    }
-    const row = this.#encoder.encodeObject(frame.lineNumber, value as Record<string, unknown>, this.counters);
-    return typeof row === "string" ? row : this.#drop(frame, row.code, row.reason);
+  #readObject(frame: Frame, line: string): string | RowProblem {
+    const { object, problem } = readJsonLine(line, this.#limits);
+    return problem ?? this.#encoder.encodeObject(frame.lineNumber, object, line, this.#counters);
   }
 
-  #drop(frame: Frame, code: RejectCode, reason: string): string {
-    this.#reject(frame, code, reason);
-    return "";
-  }
-
-  #reject(frame: Frame, code: RejectCode, reason: string): false {
-    this.counters.rowsRejected++;
-    this.#rejects.push(this.describe(frame, code, reason));
-    return false;
+  #reject(frame: Frame, text: Buffer, { code, reason }: RowProblem): void {
+    this.#counters.rowsRejected++;
+    const bytes = frame.raw ?? text.subarray(frame.start, frame.end);
+    this.#rejects.push(this.describe(frame.lineNumber, bytes, code, reason));
   }
 }
 
-function isBlank(bytes: Buffer): boolean {
-  for (const byte of bytes) if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
+function isBlank(text: Buffer, { start, end }: Frame): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = text[at];
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
+  }
   return true;
-}
-
-function depthOf(value: unknown): number {
-  let depth = 0;
-  for (let level: unknown[] = [value]; level.length > 0 && depth <= 64; depth++) {
-    level = level
-      .flatMap((each) => (each !== null && typeof each === "object" ? Object.values(each) : []))
-      .filter((each) => each !== null && typeof each === "object");
-  }
-  return depth;
 }

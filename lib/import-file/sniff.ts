@@ -10,50 +10,18 @@ export interface Sniffed {
   readonly lineEnd: 10 | 13;
 }
 
-/** Signatures of files that are no lists, with what they are called. */
-const SIGNATURES: readonly (readonly [Buffer, string])[] = [
-  [Buffer.from("PK\x03\x04"), "a ZIP archive or an Excel workbook (.xlsx); save the sheet as CSV"],
-  [Buffer.from([0xd0, 0xcf, 0x11, 0xe0]), "an old Excel workbook (.xls); save the sheet as CSV"],
-  [Buffer.from("%PDF"), "a PDF document"],
-  [Buffer.from([0x89, 0x50, 0x4e, 0x47]), "a PNG image"],
-  [Buffer.from([0xff, 0xd8, 0xff]), "a JPEG image"],
-  [Buffer.from("GIF8"), "a GIF image"],
-  [Buffer.from("SQLite format 3"), "an SQLite database"],
-  [Buffer.from("PAR1"), "a Parquet file"],
-  [Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), "a zstd archive; compress with gzip instead"],
-  [Buffer.from("BZh"), "a bzip2 archive; compress with gzip instead"],
-  [Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a]), "an xz archive; compress with gzip instead"],
-];
-
-/** Refuses bytes that begin like a file of another kind; looked at before the encoding, which would blame the wrong thing. */
-export function refuseOtherKinds(head: Buffer): void {
-  const match = SIGNATURES.find(([signature]) => head.subarray(0, signature.length).equals(signature));
-  if (match) {
-    throw new ImportFileError(
-      "NOT_A_LIST",
-      `The file is ${match[1]}. Send CSV, TSV or JSON Lines, plain or compressed by gzip.`,
-    );
-  }
-}
-
 /** Finds format, delimiter and line end from the first part of the text and the hints of the options. */
-export function sniff(head: Buffer, options: ImportFileOptions): Sniffed {
+export function sniff(head: Buffer, isWhole: boolean, options: ImportFileOptions): Sniffed {
   const text = head.toString("utf8").trimStart();
-  if (/^<(!doctype|html|\?xml)/i.test(text)) {
-    throw new ImportFileError(
-      "NOT_A_LIST",
-      "The file is an HTML or XML document, perhaps a saved error page. Send CSV, TSV or JSON Lines.",
-    );
-  }
   const lineEnd = head.includes(10) || !head.includes(13) ? 10 : 13;
   const format = options.format && options.format !== "auto" ? options.format : guessFormat(text, options);
-  if (format === "jsonl") return { format, delimiter: null, lineEnd };
-  if (text.startsWith("[") && /^\[\s*[{[]/.test(text)) {
-    throw new ImportFileError("NOT_A_LIST", "The file is a JSON array. Send JSON Lines instead: one object a line.");
+  if (format === "jsonl") {
+    refuseSpreadJson(text, isWhole, lineEnd);
+    return { format, delimiter: null, lineEnd };
   }
   const wanted = options.delimiter && options.delimiter !== "auto" ? options.delimiter : undefined;
   const delimiter = wanted ?? (format === "tsv" ? "\t" : guessDelimiter(text));
-  return { format: delimiter === "\t" && format === "csv" && !wanted ? "tsv" : format, delimiter, lineEnd };
+  return { format: delimiter === "\t" && !wanted ? "tsv" : format, delimiter, lineEnd };
 }
 
 function guessFormat(text: string, { fileName = "", contentType = "" }: ImportFileOptions): "csv" | "tsv" | "jsonl" {
@@ -63,12 +31,33 @@ function guessFormat(text: string, { fileName = "", contentType = "" }: ImportFi
   return "csv";
 }
 
-/** The delimiter that cuts the first lines into the same number of fields, the more the better. */
+/** A JSON document over several lines would give one reject a line, and no word of what is wrong. */
+function refuseSpreadJson(text: string, isWhole: boolean, lineEnd: number): void {
+  const lines = text.split(lineEnd === 10 ? "\n" : "\r");
+  if (!isWhole) lines.pop();
+  if (lines.length === 0 || lines.some((line) => isObject(line))) return;
+  throw new ImportFileError(
+    "NOT_A_LIST",
+    "No line of the file's beginning is a JSON object. Write JSON Lines: one whole object a line.",
+  );
+}
+
+function isObject(line: string): boolean {
+  try {
+    const value: unknown = JSON.parse(line);
+    return value !== null && typeof value === "object" && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+/** The delimiter that cuts the most of the first lines as it cuts the first one, the more fields the better. */
 function guessDelimiter(text: string): ImportDelimiter {
   const lines = text
+    .slice(0, 16_384)
     .replaceAll(/"(?:[^"]|"")*"/g, "q")
     .split(/\r\n|\n|\r/)
-    .filter((line) => line !== "")
+    .filter((line) => line.trim() !== "")
     .slice(0, 20);
   let best: ImportDelimiter = ",";
   let bestScore = 0;
