@@ -45,7 +45,7 @@ one server process, one worker process and the client. Machines differ and are n
 ${figuresTable(figures)}
 
 "Raw COPY" is \`COPY … FROM\` of the same file into a table made \`like lists.list_entries including all\`: the same columns, defaults, checks and
-indexes, without its foreign keys and triggers, and without the JSON of the row. An import does what the raw COPY does and also reads the encoding,
+indexes, its foreign keys where it says identical, no triggers, and without the JSON of the row. An import does what the raw COPY does and also reads the encoding,
 checks each line, keeps the row as JSON, normalises phones and e-mails, finds duplicates, and checks foreign keys and the tenant of every row.
 
 ## Plans

@@ -2,6 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { from as copyFrom } from "pg-copy-streams";
+import { parseTypeId } from "../../lib/type-id.ts";
 import { createList, importFile } from "./api.ts";
 import { count, type Figure, timed } from "./measure.ts";
 import { peakMemory, residentMemory, resetPeakMemory, type BenchStack } from "./stack.ts";
@@ -13,24 +14,10 @@ export async function benchImport(stack: BenchStack, rows: number): Promise<{ fi
   const path = join(stack.folder, "people.csv");
   await writeSyntheticFile(path, rows);
 
-  // The same columns, defaults, checks and indexes; the phone goes where its index is.
-  await admin.query("create schema if not exists bench");
-  await admin.query("create table bench.raw (like lists.list_entries including all)");
-  await admin.query(
-    `alter table bench.raw alter tenant_id set default '${stack.tenantId}', alter list_id set default '${stack.tenantId}'`,
-  );
-  const columns = SYNTHETIC_HEADER.map((name) => (name === "phone" ? "phone_e164" : name)).join(", ");
-  await admin.query("checkpoint");
-  const raw = await timed(() =>
-    pipeline(
-      createReadStream(path, { highWaterMark: 1 << 18 }),
-      admin.query(copyFrom(`copy bench.raw (${columns}) from stdin with (format csv, header)`)),
-    ),
-  );
-  await admin.query("drop table bench.raw");
-  await admin.query("checkpoint");
-
   const listId = await createList(stack, `people ${rows}`);
+  const identical = await rawCopy(stack, path, parseTypeId(listId)!.uuid, true);
+  const bare = await rawCopy(stack, path, parseTypeId(listId)!.uuid, false);
+
   const before = residentMemory(stack.serverPid);
   resetPeakMemory(stack.serverPid);
   resetPeakMemory(stack.workerPid);
@@ -38,7 +25,7 @@ export async function benchImport(stack: BenchStack, rows: number): Promise<{ fi
   const peak = peakMemory(stack.serverPid);
   await admin.query("vacuum (analyze) lists.list_entries");
 
-  const ratio = raw.seconds / ours.seconds;
+  const ratio = identical.seconds / ours.seconds;
   const growth = peak - before;
   const fileMiB = Math.round(statSync(path).size / 2 ** 20);
   return {
@@ -47,10 +34,18 @@ export async function benchImport(stack: BenchStack, rows: number): Promise<{ fi
       {
         what: `import of ${count(rows)} rows, duplicates skipped`,
         measured: `${count(rows / ours.seconds)} rows/s`,
-        comparedWith: `raw COPY: ${count(rows / raw.seconds)} rows/s`,
+        comparedWith: `raw COPY into an identical table: ${count(rows / identical.seconds)} rows/s`,
         ratio: ratio.toFixed(2),
         goal: "at least 0.50",
         isMet: ratio >= 0.5,
+      },
+      {
+        what: "the same import",
+        measured: `${count(rows / ours.seconds)} rows/s`,
+        comparedWith: `raw COPY into that table without its foreign keys: ${count(rows / bare.seconds)} rows/s`,
+        ratio: (bare.seconds / ours.seconds).toFixed(2),
+        goal: "for information",
+        isMet: true,
       },
       {
         what: `server memory during that import of a ${fileMiB} MiB file`,
@@ -62,4 +57,42 @@ export async function benchImport(stack: BenchStack, rows: number): Promise<{ fi
       },
     ],
   };
+}
+
+/** COPY of the file into a table like list_entries: the same columns, defaults, checks and indexes, with or without its foreign keys. */
+async function rawCopy(
+  { admin, tenantId }: BenchStack,
+  path: string,
+  listId: string,
+  hasForeignKeys: boolean,
+): Promise<{ seconds: number }> {
+  await admin.query("create schema if not exists bench");
+  await admin.query("create table bench.raw (like lists.list_entries including all)");
+  await admin.query(
+    `alter table bench.raw alter tenant_id set default '${tenantId}', alter list_id set default '${listId}'`,
+  );
+  // Every row belongs to an import, as ours do.
+  const { rows } = await admin.query<{ id: string }>(
+    "insert into lists.list_imports (tenant_id, list_id, status) values ($1, $2, 'cancelled') returning id",
+    [tenantId, listId],
+  );
+  await admin.query(`alter table bench.raw alter list_import_id set default '${rows[0]!.id}'`);
+  if (hasForeignKeys) {
+    await admin.query(
+      `alter table bench.raw add foreign key (tenant_id, list_id) references lists.lists (tenant_id, id),
+        add foreign key (tenant_id, list_import_id) references lists.list_imports (tenant_id, id)`,
+    );
+  }
+  await admin.query("checkpoint");
+  // The phone goes where its index is.
+  const columns = SYNTHETIC_HEADER.map((name) => (name === "phone" ? "phone_e164" : name)).join(", ");
+  const copied = await timed(() =>
+    pipeline(
+      createReadStream(path, { highWaterMark: 1 << 18 }),
+      admin.query(copyFrom(`copy bench.raw (${columns}) from stdin with (format csv, header)`)),
+    ),
+  );
+  await admin.query("drop table bench.raw");
+  await admin.query("checkpoint");
+  return copied;
 }
