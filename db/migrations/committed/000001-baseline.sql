@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1dcfcc71ced5e94f415a3be276a5486460c28659
+--! Hash: sha1:272aaacbe817f760bc832b54ec4c3e733f5070fe
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -874,6 +874,8 @@ create table if not exists lists.list_imports (
   filled_count bigint not null default 0,
   overwritten_count bigint not null default 0,
   skipped_count bigint not null default 0,
+  removed_count bigint not null default 0,
+  restored_count bigint not null default 0,
   checkpoint jsonb,
   error_code text,
   error_message text,
@@ -900,6 +902,8 @@ comment on column lists.list_imports.line_count is 'Records read from the file, 
 comment on column lists.list_imports.accepted_count is 'Rows that could be read.';
 comment on column lists.list_imports.rejected_count is 'Rows that could not be read; the reject file says why.';
 comment on column lists.list_imports.warning_count is 'Values that were kept only in data, such as an e-mail column that holds no address.';
+comment on column lists.list_imports.removed_count is 'Entries that undoing the import deleted; they can be restored.';
+comment on column lists.list_imports.restored_count is 'Entries that undoing the import gave back what they held before.';
 comment on column lists.list_imports.checkpoint is E'@behavior -*\nHow far an upload is kept, to go on after an interruption.';
 comment on column lists.list_imports.error_code is 'Code of the error that ended the import.';
 comment on column lists.list_imports.error_message is 'What ended the import, and what to do.';
@@ -913,6 +917,14 @@ select ddl.enqueue('lists.list_imports', 'merge_import', 'update', $$r.status = 
 select ddl.enqueue('lists.list_imports', 'undo_import', 'update', $$r.status = 'undoing' and o.status is distinct from 'undoing'$$);
 select ddl.notify_progress('lists.list_imports', 'update');
 --! EndIncluded lists/list_imports.sql
+--! Included lists/list_imports_upload_path.sql
+create or replace function lists.list_imports_upload_path(import lists.list_imports) returns text
+language sql stable set search_path to pg_catalog
+return '/imports/' || import.id::text;
+comment on function lists.list_imports_upload_path(lists.list_imports) is
+  E'@behavior -aggregate -filterBy -orderBy\nPath on this server that the file is sent to by POST, as the body itself; GET tells how far it is, and GET on rejects below it gives the lines that were not taken.';
+grant execute on function lists.list_imports_upload_path(lists.list_imports) to rowhouse_viewer, rowhouse_system;
+--! EndIncluded lists/list_imports_upload_path.sql
 --! Included lists/list_entries.sql
 -- Raw imported material (data) beside what the product works with (typed columns).
 create table if not exists lists.list_entries (
@@ -1018,6 +1030,7 @@ select ddl.tenant_table('lists.list_import_rows');
 --! EndIncluded lists/list_import_rows.sql
 --! Included lists/import_staging.sql
 -- Where the rows of an upload wait for their merge: a table per import, without indexes, dropped in one piece.
+-- It is logged, because what an upload was told to be kept must survive the death of PostgreSQL, too.
 create or replace function lists.import_staging_name(p_import_id uuid) returns text
 language sql immutable set search_path to pg_catalog
 return format('staging.%I', 'import_' || replace(p_import_id::text, '-', ''));
@@ -1038,8 +1051,8 @@ begin
       line_number bigint not null, data jsonb not null,
       full_name text, first_name text, middle_name text, last_name text, name_suffix text, nickname text, company_name text,
       email text, phone text, address_line1 text, address_line2 text, city text, state text, postal_code text, country text,
-      phone_e164 text, outcome text, target_line bigint, target_id uuid)', v_name);
-    execute format('grant select, insert, delete on %s to rowhouse_system', v_name);
+      phone_e164 text) with (autovacuum_enabled = off, toast.autovacuum_enabled = off)', v_name);
+    execute format('grant select, insert on %s to rowhouse_system', v_name);
   end if;
   return v_name;
 end
@@ -1049,11 +1062,16 @@ grant execute on function lists.create_import_staging(uuid) to rowhouse_system;
 
 create or replace function lists.drop_import_staging(p_import_id uuid) returns void
 language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_name text := lists.import_staging_name(p_import_id);
 begin
   if not exists (select from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id) then
     perform app.raise('NOT_FOUND', format('There is no import %s.', p_import_id), 'importId');
   end if;
-  execute format('drop table if exists %s', lists.import_staging_name(p_import_id));
+  -- Asked first, because "if exists" tells every caller with a notice that there was nothing to drop.
+  if to_regclass(v_name) is not null then
+    execute format('drop table %s', v_name);
+  end if;
 end
 $$;
 comment on function lists.drop_import_staging(uuid) is E'@behavior -*\nDrops the staging table of an import of this tenant.';
@@ -1112,26 +1130,36 @@ create or replace function lists.cancel_import(import_id uuid) returns lists.lis
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_import lists.list_imports;
+  v_job pipeline.jobs;
 begin
-  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = import_id for update;
+  -- The import first, then its job: the order in which the worker takes them.
+  select * into v_import from lists.list_imports i where i.tenant_id = app.tenant_id() and i.id = import_id for no key update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no import %s.', import_id), 'importId');
   end if;
-  if v_import.status not in ('awaiting_upload', 'uploading', 'interrupted', 'queued', 'failed') then
+  if v_import.status not in ('awaiting_upload', 'uploading', 'interrupted', 'queued', 'merging', 'failed') then
     perform app.raise('INVALID_STATE', format('Import %s is %s and cannot be cancelled.%s', import_id, v_import.status,
       case v_import.status when 'completed' then ' Undo it instead.' else '' end), 'importId');
   end if;
-  -- An upload that runs finds the status at its next chunk and stops; a queued merge is dropped by the worker.
-  update pipeline.jobs j set status = 'cancelled', cancel_requested_at = now(), finished_at = now()
-  where j.tenant_id = v_import.tenant_id and j.subject_id = v_import.id and j.status in ('queued', 'retrying');
+  select * into v_job from pipeline.jobs j
+  where j.tenant_id = v_import.tenant_id and j.subject_id = v_import.id and j.task = 'merge_import'
+  order by j.id desc limit 1 for no key update;
+  if v_job.status in ('queued', 'running', 'retrying') then
+    select * into v_job from pipeline.cancel_job(v_job.id);
+  end if;
   update lists.list_imports i set status = 'cancelled', cancelled_at = now(), checkpoint = null
-  where i.tenant_id = v_import.tenant_id and i.id = v_import.id
-  returning * into v_import;
-  perform lists.drop_import_staging(v_import.id);
+  where i.tenant_id = v_import.tenant_id and i.id = v_import.id;
+  -- An upload that runs finds the status within a second or two and stops. A merge that runs can commit nothing any more;
+  -- it reads the staging table until then, so the worker drops that.
+  if v_job.status is distinct from 'running' then
+    perform lists.drop_import_staging(v_import.id);
+  end if;
+  select * into v_import from lists.list_imports i where i.tenant_id = v_import.tenant_id and i.id = v_import.id;
   return v_import;
 end
 $$;
-comment on function lists.cancel_import(uuid) is 'Cancels an import that has not been merged; what was uploaded is dropped, the list is as before.';
+comment on function lists.cancel_import(uuid) is
+  'Cancels an import that is not completed, also while it is uploaded or merged; what was uploaded is dropped, the list is as before.';
 grant execute on function lists.cancel_import(uuid) to rowhouse_member, rowhouse_system;
 --! EndIncluded lists/cancel_import.sql
 --! Included lists/undo_import.sql
@@ -1140,7 +1168,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_import lists.list_imports;
 begin
-  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = import_id for update;
+  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = import_id for no key update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no import %s.', import_id), 'importId');
   end if;
@@ -1158,147 +1186,313 @@ comment on function lists.undo_import(uuid) is
   'Takes back a completed import: its entries are deleted (they can be restored), and fields that it filled or overwrote get back what they held, unless somebody changed them since.';
 grant execute on function lists.undo_import(uuid) to rowhouse_member;
 --! EndIncluded lists/undo_import.sql
---! Included lists/find_import_duplicates.sql
-create or replace function lists.find_import_duplicates(p_import lists.list_imports) returns void
+--! Included lists/decide_import_rows.sql
+create or replace function lists.decide_import_rows(p_import lists.list_imports, p_living text, p_key_count integer) returns void
 language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
 declare
   v_staging text := lists.import_staging_name(p_import.id);
-  v_key text;
-  v_undecided bigint;
+  v_fills boolean := p_import.duplicate_policy = 'fill';
+  v_overwrites boolean := p_import.duplicate_policy = 'overwrite';
+  -- Per entry, the key it holds at this moment: 0 is none, -1 is one that nothing else in play has.
+  v_emails integer[] := '{}';
+  v_phones integer[] := '{}';
+  -- Who they are: entries of the list, youngest first, then rows of the file in order.
+  v_ids uuid[] := '{}';
+  v_lines bigint[] := '{}';
+  v_old_count integer := 0;
+  v_count integer;
+  -- Per key, a chain of the entries that have or had it. The oldest that has it is the first that still has it: who comes to
+  -- a key was the oldest of all that had it, so each is put before the others.
+  v_heads integer[] := array_fill(0, array[p_key_count]);
+  v_chain_entries integer[] := '{}';
+  v_chain_nexts integer[] := '{}';
+  v_length integer := 0;
+  v_found_lines bigint[] := '{}';
+  v_found_ids uuid[] := '{}';
+  v_found_targets bigint[] := '{}';
+  v_found integer := 0;
+  v_link integer;
+  v_by_email integer;
+  v_by_phone integer;
+  v_target integer;
+  v_keys integer[];
+  v_key integer;
+  r record;
 begin
-  -- 1. Rows that the list has already: the oldest entry with the same e-mail or phone.
-  if exists (select from lists.list_entries where tenant_id = p_import.tenant_id and list_id = p_import.list_id and deleted_at is null) then
-    execute format($sql$
-      with known as (
-        select e.id, e.email, e.phone_e164, e.created_at, e.line_number as entry_line from lists.list_entries e
-        where e.tenant_id = $1 and e.list_id = $2 and e.deleted_at is null
-      ), matches as (
-        select s.line_number, k.* from %1$s s join known k on k.email = s.email
-        union all
-        select s.line_number, k.* from %1$s s join known k on k.phone_e164 = s.phone_e164
-      ), oldest as (
-        -- The entries of one import have one time; among them the line tells, as ids follow the order of the merge.
-        select distinct on (line_number) line_number, id from matches order by line_number, created_at, entry_line nulls first, id
-      )
-      update %1$s s set outcome = 'duplicate', target_id = o.id from oldest o where o.line_number = s.line_number
-      $sql$, v_staging) using p_import.tenant_id, p_import.list_id;
+  for r in execute format($sql$
+    with held as (
+      select e.id from %1$s_keys k join lists.list_entries e on e.email = k.key where k.is_email and %2$s
+      union select e.id from %1$s_keys k join lists.list_entries e on e.phone_e164 = k.key where not k.is_email and %2$s
+    )
+    select e.id, coalesce(ke.n, case when e.email is null then 0 else -1 end) as email,
+      coalesce(kp.n, case when coalesce(e.phone, e.phone_e164) is null then 0 else -1 end) as phone
+    from held join lists.list_entries e on e.id = held.id and e.tenant_id = %3$L
+    left join %1$s_keys ke on ke.is_email and ke.key = e.email
+    left join %1$s_keys kp on not kp.is_email and kp.key = e.phone_e164
+    order by e.id desc
+    $sql$, v_staging, p_living, p_import.tenant_id)
+  loop
+    v_old_count := v_old_count + 1;
+    v_ids[v_old_count] := r.id;
+    v_emails[v_old_count] := r.email;
+    v_phones[v_old_count] := r.phone;
+    foreach v_key in array array[r.email, r.phone] loop
+      continue when v_key <= 0;
+      v_length := v_length + 1;
+      v_chain_entries[v_length] := v_old_count;
+      v_chain_nexts[v_length] := v_heads[v_key];
+      v_heads[v_key] := v_length;
+    end loop;
+  end loop;
+  v_count := v_old_count;
+
+  for r in execute format($sql$
+    select s.line_number, coalesce(ke.n, case when s.email is null then 0 else -1 end) as email,
+      coalesce(kp.n, case when coalesce(s.phone, s.phone_e164) is null then 0 else -1 end) as phone
+    from %1$s s
+    left join %1$s_keys ke on ke.is_email and ke.key = s.email
+    left join %1$s_keys kp on not kp.is_email and kp.key = s.phone_e164
+    where ke.n is not null or kp.n is not null
+    order by s.line_number
+    $sql$, v_staging)
+  loop
+    v_by_email := 0;
+    while r.email > 0 and v_by_email = 0 and v_heads[r.email] > 0 loop
+      v_link := v_heads[r.email];
+      if v_emails[v_chain_entries[v_link]] = r.email then
+        v_by_email := v_chain_entries[v_link];
+      else
+        v_heads[r.email] := v_chain_nexts[v_link];
+      end if;
+    end loop;
+    v_by_phone := 0;
+    while r.phone > 0 and v_by_phone = 0 and v_heads[r.phone] > 0 loop
+      v_link := v_heads[r.phone];
+      if v_phones[v_chain_entries[v_link]] = r.phone then
+        v_by_phone := v_chain_entries[v_link];
+      else
+        v_heads[r.phone] := v_chain_nexts[v_link];
+      end if;
+    end loop;
+    -- The older one: among entries of the list that with the higher number, otherwise that with the lower.
+    v_target := case when v_by_email = 0 then v_by_phone when v_by_phone = 0 then v_by_email
+      when v_by_email <= v_old_count and v_by_phone <= v_old_count then greatest(v_by_email, v_by_phone)
+      else least(v_by_email, v_by_phone) end;
+    v_keys := array[0, 0];
+    if v_target = 0 then
+      v_count := v_count + 1;
+      v_target := v_count;
+      v_lines[v_target - v_old_count] := r.line_number;
+      v_emails[v_target] := r.email;
+      v_phones[v_target] := r.phone;
+      v_keys := array[r.email, r.phone];
+    else
+      v_found := v_found + 1;
+      v_found_lines[v_found] := r.line_number;
+      v_found_ids[v_found] := case when v_target <= v_old_count then v_ids[v_target] end;
+      v_found_targets[v_found] := case when v_target > v_old_count then v_lines[v_target - v_old_count] end;
+      if r.email not in (0, v_emails[v_target]) and (v_overwrites or v_fills and v_emails[v_target] = 0) then
+        v_emails[v_target] := r.email;
+        v_keys[1] := r.email;
+      end if;
+      if r.phone not in (0, v_phones[v_target]) and (v_overwrites or v_fills and v_phones[v_target] = 0) then
+        v_phones[v_target] := r.phone;
+        v_keys[2] := r.phone;
+      end if;
+    end if;
+    foreach v_key in array v_keys loop
+      continue when v_key <= 0;
+      v_length := v_length + 1;
+      v_chain_entries[v_length] := v_target;
+      v_chain_nexts[v_length] := v_heads[v_key];
+      v_heads[v_key] := v_length;
+    end loop;
+  end loop;
+
+  execute format('create unlogged table %s_duplicates as select null::bigint as line_number, null::uuid as target_id, null::bigint as target_line limit 0', v_staging);
+  execute format('insert into %s_duplicates select * from unnest($1, $2, $3)', v_staging) using v_found_lines, v_found_ids, v_found_targets;
+  execute format('analyze %s_duplicates', v_staging);
+end
+$$;
+comment on function lists.decide_import_rows(lists.list_imports, text, integer) is
+  E'@behavior -*\nTakes the rows that share a key one at a time in the order of the file, and notes which of them are duplicates of what: of the oldest entry that has their e-mail or phone by then. Rows that share no key need no look.';
+--! EndIncluded lists/decide_import_rows.sql
+--! Included lists/find_import_duplicates.sql
+create or replace function lists.find_import_duplicates(p_import lists.list_imports) returns boolean
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+declare
+  v_staging text := lists.import_staging_name(p_import.id);
+  v_living text := format('e.tenant_id = %L and e.list_id = %L and e.deleted_at is null', p_import.tenant_id, p_import.list_id);
+  v_of_list text := '';
+  v_key_count bigint;
+begin
+  if exists (select from lists.list_entries e where e.tenant_id = p_import.tenant_id and e.list_id = p_import.list_id and e.deleted_at is null) then
+    v_of_list := format($sql$
+      union select true, e.email from lists.list_entries e where %2$s and e.email in (select email from %1$s)
+      union select false, e.phone_e164 from lists.list_entries e where %2$s and e.phone_e164 in (select phone_e164 from %1$s)
+      $sql$, v_staging, v_living);
   end if;
-
-  -- 2. Rows that share a key with another row of the file; all others are new beyond doubt.
-  foreach v_key in array array['email', 'phone_e164'] loop
-    execute format($sql$
-      update %1$s s set outcome = 'undecided'
-      from (select %2$I as key from %1$s where outcome is distinct from 'duplicate' and %2$I is not null group by 1 having count(*) > 1) k
-      where s.%2$I = k.key and s.outcome is null
-      $sql$, v_staging, v_key);
-  end loop;
-
-  -- 3. As if the rows came in one at a time: a row is new if no earlier row with one of its keys is in the list by then.
-  -- Each round settles every row whose earliest neighbour is settled; a row is a duplicate of the first one that is new.
-  for i in 1..100 loop
-    execute format($sql$
-      with open_rows as (
-        select line_number, outcome,
-          case when email is not null then first_value(line_number) over e end as email_line, first_value(outcome) over e as email_outcome,
-          case when phone_e164 is not null then first_value(line_number) over p end as phone_line, first_value(outcome) over p as phone_outcome
-        from %1$s where outcome in ('new', 'undecided')
-        window e as (partition by email order by line_number), p as (partition by phone_e164 order by line_number)
-      ), first_rows as (
-        -- least() passes over nulls: an undecided row has one key at least.
-        select line_number, least(email_line, phone_line) as first_line,
-          case when email_line <= phone_line or phone_line is null then email_outcome else phone_outcome end as first_outcome
-        from open_rows where outcome = 'undecided'
-      ), decided as (
-        select line_number, nullif(first_line, line_number) as target_line
-        from first_rows where first_line = line_number or first_outcome = 'new'
-      )
-      update %1$s s
-      set outcome = case when d.target_line is null then 'new' else 'duplicate' end, target_line = d.target_line
-      from decided d where d.line_number = s.line_number
-      $sql$, v_staging);
-    get diagnostics v_undecided = row_count;
-    exit when v_undecided = 0;
-  end loop;
-  -- Chains longer than that are kept as entries: a duplicate too many loses nothing.
+  -- The keys that a row shares with another row or with an entry. A row without any of them is new beyond doubt.
+  execute format($sql$
+    create unlogged table %1$s_keys as
+    select row_number() over ()::integer as n, is_email, key from (
+      select true as is_email, email as key from %1$s where email is not null group by email having count(*) > 1
+      union all select false, phone_e164 from %1$s where phone_e164 is not null group by phone_e164 having count(*) > 1
+      %2$s
+    ) shared
+    $sql$, v_staging, v_of_list);
+  get diagnostics v_key_count = row_count;
+  if v_key_count > 0 then
+    execute format('analyze %s_keys', v_staging);
+    perform lists.decide_import_rows(p_import, v_living, v_key_count::integer);
+  end if;
+  execute format('drop table %s_keys', v_staging);
+  return v_key_count > 0;
 end
 $$;
 comment on function lists.find_import_duplicates(lists.list_imports) is
-  E'@behavior -*\nMarks in the staging table which rows are duplicates, and of what: of the oldest entry with the same e-mail or phone, or else of the first such row of the file.';
+  E'@behavior -*\nFinds the staged rows that are duplicates, and of what, as if the rows had come in one at a time. Leaves them in the table <staging>_duplicates; tells whether there may be any.';
 --! EndIncluded lists/find_import_duplicates.sql
---! Included lists/apply_import_duplicates.sql
-create or replace function lists.apply_import_duplicates(p_import lists.list_imports) returns void
+--! Included lists/insert_import_rows.sql
+create or replace function lists.insert_import_rows(p_import lists.list_imports, p_has_duplicates boolean) returns bigint
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+declare
+  v_staging text := lists.import_staging_name(p_import.id);
+  v_new text := case when p_has_duplicates
+    then format('not exists (select from %s_duplicates d where d.line_number = s.line_number)', v_staging) else 'true' end;
+  v_blocks bigint;
+  -- A statement keeps its rows for the checks and counts at its end: so much at a time, whatever the size of the file.
+  v_blocks_at_once bigint := case when p_has_duplicates then 16384 else 65536 end;
+  v_inserted bigint;
+  v_total bigint := 0;
+begin
+  if p_import.is_dry_run then
+    execute format('select count(*) from %s s where %s', v_staging, v_new) into v_total;
+    return v_total;
+  end if;
+  v_blocks := pg_relation_size(v_staging::regclass) / current_setting('block_size')::bigint;
+  -- In the order of the lines, which is that of the blocks, too: entries that are older by their id come first.
+  for v_block in 0..v_blocks by v_blocks_at_once loop
+    execute format($sql$
+      insert into lists.list_entries (tenant_id, list_id, list_import_id, line_number, data,
+        full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+        address_line1, address_line2, city, state, postal_code, country)
+      select $1, $2, $3, line_number, data,
+        full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+        address_line1, address_line2, city, state, postal_code, country
+      from %s s where s.ctid >= '(%s,0)' and s.ctid < '(%s,0)' and %s
+      %s
+      $sql$, v_staging, v_block, v_block + v_blocks_at_once, v_new, case when p_has_duplicates then 'order by s.line_number' end)
+      using p_import.tenant_id, p_import.list_id, p_import.id;
+    get diagnostics v_inserted = row_count;
+    v_total := v_total + v_inserted;
+  end loop;
+  return v_total;
+end
+$$;
+comment on function lists.insert_import_rows(lists.list_imports, boolean) is
+  E'@behavior -*\nMakes entries of the staged rows that are no duplicates, and says how many; a dry run only counts them.';
+--! EndIncluded lists/insert_import_rows.sql
+--! Included lists/find_import_changes.sql
+create or replace function lists.find_import_changes(p_import lists.list_imports) returns void
 language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
 declare
   v_staging text := lists.import_staging_name(p_import.id);
   v_columns text[] := array['full_name', 'first_name', 'middle_name', 'last_name', 'name_suffix', 'nickname', 'company_name', 'email', 'phone',
     'phone_e164', 'address_line1', 'address_line2', 'city', 'state', 'postal_code', 'country'];
-  v_fill boolean := p_import.duplicate_policy = 'fill';
 begin
-  -- Rows of the file that are duplicates of a row of the file: that row is an entry by now (but not in a dry run).
-  execute format($sql$
-    update %s s set target_id = e.id from lists.list_entries e
-    where s.outcome = 'duplicate' and s.target_id is null
-      and e.tenant_id = $1 and e.list_import_id = $2 and e.line_number = s.target_line
-    $sql$, v_staging) using p_import.tenant_id, p_import.id;
-
-  -- What each row changes, as if the rows came in one at a time: the first to offer a value fills an empty field; every
-  -- one overwrites. Of an overwritten field only the last value is written, with what the entry held before the import.
-  drop table if exists pg_temp.import_changes;
-  execute format($sql$
-    create temporary table import_changes on commit drop as
-    with duplicates as (
-      select s.*, coalesce(target_id::text, target_line::text) as target from %1$s s where $2 <> 'skip' and s.outcome = 'duplicate'
-    ), targets as (
-      select e.id::text as target, e.id, jsonb_strip_nulls(to_jsonb(e)) as fields
-      from lists.list_entries e where e.tenant_id = $1 and e.id in (select target_id from duplicates)
-      union all
-      select s.line_number::text, null, jsonb_strip_nulls(to_jsonb(s))
-      from %1$s s where s.line_number in (select target_line from duplicates where target_id is null)
-    ), offered as (
-      -- A phone is one thing in two columns: one that has no international form takes away that of the one before.
-      select d.target, d.line_number, f.key as name, f.value
-      from duplicates d cross join lateral jsonb_each_text(to_jsonb(d)) f
-      where f.key = any ($3) and (f.value is not null or (f.key = 'phone_e164' and d.phone is not null))
-    ), ordered as (
-      select target, line_number, name, value, row_number() over w as turn, lag(value) over w as prior
-      from offered window w as (partition by target, name order by line_number)
-    ), written as (
-      select t.id as target_id, o.*, t.fields ->> o.name as before,
-        row_number() over (partition by o.target, o.name order by o.line_number desc) = 1 as is_last
-      from ordered o join targets t using (target)
-      where case when $4
-        then turn = 1 and value is not null and t.fields ->> name is null
-          and (name not in ('phone', 'phone_e164') or not t.fields ?| array['phone', 'phone_e164'])
-        else value is distinct from case when turn = 1 then t.fields ->> name else prior end end
-    )
-    select target_id, line_number, name, value, before, is_last and value is distinct from before as is_final from written
-    $sql$, v_staging) using p_import.tenant_id, p_import.duplicate_policy::text, v_columns, v_fill;
-
-  if not p_import.is_dry_run then
-    update lists.list_entries e
-    set (full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
-        address_line1, address_line2, city, state, postal_code, country, enrichment_status) =
-      (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
-        n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country, 'pending'
-        from jsonb_populate_record(e, c.changes) n)
-    from (select target_id, jsonb_object_agg(name, value) as changes
-      from pg_temp.import_changes where is_final group by target_id) c
-    where e.tenant_id = p_import.tenant_id and e.id = c.target_id;
+  execute format('create unlogged table %s_changes as select null::text as target, null::bigint as line_number, false as is_data,
+    null::text as name, null::jsonb as before, null::jsonb as after limit 0', v_staging);
+  if p_import.duplicate_policy = 'skip' then
+    return;
   end if;
-
+  -- Column by column: the first row of the file that has a value fills an empty field; each row that has another value
+  -- than the field holds by then overwrites it. A phone is one thing in two columns: both change, or neither.
+  execute format($sql$
+    insert into %1$s_changes
+    with duplicates as (
+      select line_number, target_id, target_line, coalesce(target_id::text, 'line ' || target_line) as target from %1$s_duplicates
+    ), bases as (
+      select e.id::text as target, to_jsonb(e) as base from lists.list_entries e
+      where e.tenant_id = $1 and e.id in (select target_id from duplicates)
+      union all
+      select 'line ' || s.line_number, to_jsonb(s) from %1$s s
+      where s.line_number in (select target_line from duplicates where target_id is null)
+    ), offers as (
+      select d.target, d.line_number, false as is_data, f.key as name, nullif(f.value, 'null') as value
+      from duplicates d join %1$s s on s.line_number = d.line_number cross join lateral jsonb_each(to_jsonb(s)) f
+      where f.key = any ($2) and (f.value <> 'null' or f.key = 'phone_e164' and s.phone is not null)
+      union all
+      select d.target, d.line_number, true, f.key, f.value
+      from duplicates d join %1$s s on s.line_number = d.line_number cross join lateral jsonb_each(s.data) f
+      where f.value not in ('null', '""')
+    ), steps as (
+      select o.*, row_number() over one = 1 as is_first, lag(o.value) over one as earlier
+      from offers o window one as (partition by o.target, o.is_data, o.name order by o.line_number)
+    ), compared as (
+      select s.target, s.line_number, s.is_data, s.name, s.value, s.is_first,
+        case when not s.is_first then s.earlier when s.is_data then nullif(b.base -> 'data' -> s.name, 'null')
+          else nullif(b.base -> s.name, 'null') end as before,
+        s.name in ('phone', 'phone_e164') and not s.is_data and coalesce(b.base ->> 'phone', b.base ->> 'phone_e164') is not null as has_phone
+      from steps s join bases b on b.target = s.target
+    )
+    select target, line_number, is_data, name, before, coalesce(value, 'null') from compared
+    where value is distinct from before
+      and ($3 = 'overwrite' or is_first and not has_phone and (before is null or before = '""'))
+    $sql$, v_staging) using p_import.tenant_id, v_columns, p_import.duplicate_policy::text;
+end
+$$;
+comment on function lists.find_import_changes(lists.list_imports) is
+  E'@behavior -*\nFinds what each duplicate row changes of the entry it belongs to, and leaves it in the table <staging>_changes.';
+--! EndIncluded lists/find_import_changes.sql
+--! Included lists/apply_import_duplicates.sql
+create or replace function lists.apply_import_duplicates(p_import lists.list_imports) returns void
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+declare
+  v_staging text := lists.import_staging_name(p_import.id);
+  v_fills boolean := p_import.duplicate_policy = 'fill';
+begin
+  -- A duplicate of a row of the file: that row is an entry by now. In a dry run it is none, and stands for itself.
+  if not p_import.is_dry_run then
+    execute format($sql$
+      update %s_duplicates d set target_id = e.id from lists.list_entries e
+      where d.target_id is null and e.tenant_id = $1 and e.list_import_id = $2 and e.line_number = d.target_line
+      $sql$, v_staging) using p_import.tenant_id, p_import.id;
+  end if;
+  perform lists.find_import_changes(p_import);
+  if not p_import.is_dry_run then
+    execute format($sql$
+      update lists.list_entries e
+      set (full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+          address_line1, address_line2, city, state, postal_code, country, data, enrichment_status) =
+        (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
+          n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country, e.data || coalesce(c.data, '{}'),
+          case when c.fields is null then e.enrichment_status else 'pending' end
+          from jsonb_populate_record(e, coalesce(c.fields, '{}')) n)
+      from (
+        select target, jsonb_object_agg(name, after order by line_number) filter (where not is_data) as fields,
+          jsonb_object_agg(name, after order by line_number) filter (where is_data) as data
+        from %s_changes group by target
+      ) c
+      where e.tenant_id = $1 and e.id = c.target::uuid
+      $sql$, v_staging) using p_import.tenant_id;
+  end if;
   execute format($sql$
     insert into lists.list_import_rows (tenant_id, list_import_id, line_number, outcome, list_entry_id, reason_code, reason, previous)
-    select $1, $2, s.line_number, case when c.line_number is null then 'skipped' when $3 then 'filled' else 'overwritten' end,
-      s.target_id, 'DUPLICATE',
-      case when s.target_line is null then 'The list has an entry with this e-mail or phone.'
-        else format('Line %%s of the file has the same e-mail or phone.', s.target_line) end,
+    select $1, $2, d.line_number, case when c.line_number is null then 'skipped' when $3 then 'filled' else 'overwritten' end,
+      d.target_id, 'DUPLICATE',
+      case when d.target_line is null then 'The list has an entry with this e-mail or phone number already.'
+        else format('Line %%s of the file has this e-mail or phone number, too.', d.target_line) end,
       c.previous
-    from %s s
+    from %1$s_duplicates d
     left join (
-      select line_number, jsonb_object_agg(name, jsonb_build_object('before', before, 'after', value)) filter (where is_final) as previous
-      from pg_temp.import_changes group by line_number) c on c.line_number = s.line_number
-    where s.outcome = 'duplicate'
-    $sql$, v_staging) using p_import.tenant_id, p_import.id, v_fill;
+      select line_number, jsonb_strip_nulls(jsonb_build_object(
+        'fields', jsonb_object_agg(name, jsonb_build_array(before, after)) filter (where not is_data),
+        'data', jsonb_object_agg(name, jsonb_build_array(before, after)) filter (where is_data))) as previous
+      from %1$s_changes group by line_number) c on c.line_number = d.line_number
+    order by d.line_number
+    $sql$, v_staging) using p_import.tenant_id, p_import.id, v_fills;
+  execute format('drop table %1$s_changes, %1$s_duplicates', v_staging);
 end
 $$;
 comment on function lists.apply_import_duplicates(lists.list_imports) is
@@ -1323,51 +1517,48 @@ comment on function lists.note_import_columns(lists.list_imports) is E'@behavior
 --! EndIncluded lists/note_import_columns.sql
 --! Included lists/merge_import.sql
 create or replace function lists.merge_import(p_import_id uuid) returns lists.list_imports
-language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' set jit to off as $$
 declare
   v_import lists.list_imports;
   v_staging text := lists.import_staging_name(p_import_id);
+  v_has_duplicates boolean := false;
   v_inserted bigint;
 begin
-  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id for update;
-  if not found or v_import.status not in ('queued', 'merging') then
+  -- Without a lock on the row: it can be cancelled while this runs, and then nothing of this is committed (see the end).
+  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id;
+  if not found or v_import.status <> 'merging' then
     return v_import;
   end if;
+  if not exists (select from lists.lists where tenant_id = v_import.tenant_id and id = v_import.list_id and deleted_at is null) then
+    perform app.raise('NOT_FOUND', 'The list of this import was deleted. Restore it, then retry the job.');
+  end if;
   -- Imports into one list follow one another: each must see what the one before it brought.
-  perform pg_advisory_xact_lock(hashtextextended(v_import.list_id::text, 0));
+  perform pg_advisory_xact_lock(hashtext('lists.merge_import'), hashtext(v_import.list_id::text));
   execute format('analyze %s (line_number, email, phone_e164)', v_staging);
+  -- The statistics of the entries may be older than the last big import: many rows are never joined one by one.
+  perform set_config('enable_nestloop', case when (select reltuples > 1000 from pg_class where oid = v_staging::regclass) then 'off' else 'on' end, true);
 
   if v_import.duplicate_policy <> 'keep' then
-    perform lists.find_import_duplicates(v_import);
+    v_has_duplicates := lists.find_import_duplicates(v_import);
   end if;
-  if v_import.is_dry_run then
-    execute format('select count(*) from %s where outcome is distinct from ''duplicate''', v_staging) into v_inserted;
-  else
-    execute format($sql$
-      insert into lists.list_entries (tenant_id, list_id, list_import_id, line_number, data,
-        full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
-        address_line1, address_line2, city, state, postal_code, country)
-      select $1, $2, $3, line_number, data,
-        full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
-        address_line1, address_line2, city, state, postal_code, country
-      from %s where outcome is distinct from 'duplicate'
-      $sql$, v_staging) using v_import.tenant_id, v_import.list_id, v_import.id;
-    get diagnostics v_inserted = row_count;
-  end if;
-  if v_import.duplicate_policy <> 'keep' then
+  v_inserted := lists.insert_import_rows(v_import, v_has_duplicates);
+  if v_has_duplicates then
     perform lists.apply_import_duplicates(v_import);
   end if;
   perform lists.note_import_columns(v_import);
   perform lists.drop_import_staging(v_import.id);
 
   update lists.list_imports i
-  set status = 'completed', completed_at = now(), checkpoint = null, inserted_count = v_inserted,
+  set status = 'completed', completed_at = now(), checkpoint = null, inserted_count = v_inserted, error_code = null, error_message = null,
     filled_count = r.filled, overwritten_count = r.overwritten, skipped_count = r.skipped
   from (select count(*) filter (where outcome = 'filled') as filled, count(*) filter (where outcome = 'overwritten') as overwritten,
       count(*) filter (where outcome = 'skipped') as skipped
     from lists.list_import_rows where tenant_id = v_import.tenant_id and list_import_id = v_import.id) r
-  where i.tenant_id = v_import.tenant_id and i.id = v_import.id
+  where i.tenant_id = v_import.tenant_id and i.id = v_import.id and i.status = 'merging'
   returning i.* into v_import;
+  if not found then
+    perform app.raise('INVALID_STATE', 'The import was cancelled while it was merged.');
+  end if;
   return v_import;
 end
 $$;
@@ -1377,44 +1568,65 @@ grant execute on function lists.merge_import(uuid) to rowhouse_system;
 --! EndIncluded lists/merge_import.sql
 --! Included lists/revert_import.sql
 create or replace function lists.revert_import(p_import_id uuid) returns lists.list_imports
-language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' as $$
+language plpgsql security definer set search_path to pg_catalog set work_mem to '256MB' set enable_nestloop to off as $$
 declare
   v_import lists.list_imports;
+  v_removed bigint;
+  v_restored bigint := 0;
 begin
-  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id for update;
+  select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = p_import_id;
   if not found or v_import.status <> 'undoing' then
     return v_import;
   end if;
-  perform pg_advisory_xact_lock(hashtextextended(v_import.list_id::text, 0));
+  perform pg_advisory_xact_lock(hashtext('lists.merge_import'), hashtext(v_import.list_id::text));
+
+  -- Fields that still hold what the import left in them get back what they held before it.
+  with changes as (
+    select r.list_entry_id, r.line_number, false as is_data, f.key, f.value
+    from lists.list_import_rows r cross join lateral jsonb_each(r.previous -> 'fields') f
+    where r.tenant_id = v_import.tenant_id and r.list_import_id = v_import.id and r.previous is not null
+    union all
+    select r.list_entry_id, r.line_number, true, f.key, f.value
+    from lists.list_import_rows r cross join lateral jsonb_each(r.previous -> 'data') f
+    where r.tenant_id = v_import.tenant_id and r.list_import_id = v_import.id and r.previous is not null
+  ), net as (
+    select list_entry_id, is_data, key, (array_agg(value -> 0 order by line_number))[1] as before,
+      (array_agg(value -> 1 order by line_number desc))[1] as after
+    from changes group by 1, 2, 3
+  ), backs as (
+    select n.list_entry_id, jsonb_object_agg(n.key, n.before) filter (where not n.is_data) as fields,
+      jsonb_object_agg(n.key, n.before) filter (where n.is_data and n.before <> 'null') as data,
+      array_agg(n.key) filter (where n.is_data and n.before = 'null') as additions
+    from net n
+    join lists.list_entries e on e.tenant_id = v_import.tenant_id and e.id = n.list_entry_id and e.list_import_id is distinct from v_import.id
+    where case when n.is_data then coalesce(e.data -> n.key, 'null') else coalesce(to_jsonb(e) -> n.key, 'null') end = n.after
+    group by 1
+  )
+  update lists.list_entries e
+  set (full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
+      address_line1, address_line2, city, state, postal_code, country, data, enrichment_status) =
+    (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
+      n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country,
+      (e.data || coalesce(b.data, '{}')) - coalesce(b.additions, '{}'),
+      case when b.fields is null then e.enrichment_status else 'pending' end
+      from jsonb_populate_record(e, coalesce(b.fields, '{}')) n)
+  from backs b
+  where e.tenant_id = v_import.tenant_id and e.id = b.list_entry_id;
+  get diagnostics v_restored = row_count;
 
   update lists.list_entries set deleted_at = now()
   where tenant_id = v_import.tenant_id and list_import_id = v_import.id and deleted_at is null;
+  get diagnostics v_removed = row_count;
 
-  -- Fields that still hold what the import wrote get back what they held before.
-  update lists.list_entries e
-  set (full_name, first_name, middle_name, last_name, name_suffix, nickname, company_name, email, phone, phone_e164,
-      address_line1, address_line2, city, state, postal_code, country, enrichment_status) =
-    (select n.full_name, n.first_name, n.middle_name, n.last_name, n.name_suffix, n.nickname, n.company_name, n.email, n.phone, n.phone_e164,
-      n.address_line1, n.address_line2, n.city, n.state, n.postal_code, n.country, 'pending'
-      from jsonb_populate_record(e, c.fields) n)
-  from (
-    select t.id, jsonb_object_agg(p.key, p.value -> 'before') as fields
-    from lists.list_import_rows r
-    join lists.list_entries t on t.tenant_id = r.tenant_id and t.id = r.list_entry_id
-    cross join lateral jsonb_each(r.previous) p
-    where r.tenant_id = v_import.tenant_id and r.list_import_id = v_import.id and r.previous is not null
-      and to_jsonb(t) ->> p.key is not distinct from p.value ->> 'after'
-    group by t.id
-  ) c
-  where e.tenant_id = v_import.tenant_id and e.id = c.id;
-
-  update lists.list_imports i set status = 'undone', undone_at = now()
+  update lists.list_imports i
+  set status = 'undone', undone_at = now(), removed_count = v_removed, restored_count = v_restored, error_code = null, error_message = null
   where i.tenant_id = v_import.tenant_id and i.id = v_import.id
   returning * into v_import;
   return v_import;
 end
 $$;
-comment on function lists.revert_import(uuid) is E'@behavior -*\nTakes back a completed import, in one transaction.';
+comment on function lists.revert_import(uuid) is
+  E'@behavior -*\nTakes back a completed import, in one transaction: soft-deletes what it inserted, puts back what it changed and nobody changed since.';
 grant execute on function lists.revert_import(uuid) to rowhouse_system;
 --! EndIncluded lists/revert_import.sql
 --! Included lists/abandoned_imports.sql
@@ -1666,7 +1878,7 @@ begin
   from new_rows r
   join old_rows o on o.tenant_id = r.tenant_id and o.id = r.id
   join lists.enrichment_plans p on p.tenant_id = r.tenant_id and p.list_id = r.list_id
-  where r.status = 'completed' and o.status <> 'completed' and not r.is_dry_run
+  where r.status = 'completed' and o.status not in ('completed', 'undoing') and not r.is_dry_run
     and r.inserted_count + r.filled_count + r.overwritten_count > 0
     and p.is_auto_run and p.status = 'active' and p.deleted_at is null
     and exists (select from lists.enrichment_plan_steps s

@@ -5,7 +5,7 @@ begin
   from new_rows r
   join old_rows o on o.tenant_id = r.tenant_id and o.id = r.id
   join lists.enrichment_plans p on p.tenant_id = r.tenant_id and p.list_id = r.list_id
-  where r.status = 'completed' and o.status <> 'completed' and not r.is_dry_run
+  where r.status = 'completed' and o.status not in ('completed', 'undoing') and not r.is_dry_run
     and r.inserted_count + r.filled_count + r.overwritten_count > 0
     and p.is_auto_run and p.status = 'active' and p.deleted_at is null
     and exists (select from lists.enrichment_plan_steps s

@@ -6,6 +6,7 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/types.sql
 --!include lists/lists.sql
 --!include lists/list_imports.sql
+--!include lists/list_imports_upload_path.sql
 --!include lists/list_entries.sql
 --!include lists/list_entries_indexes.sql
 --!include lists/list_import_rows.sql
@@ -13,7 +14,10 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/start_import.sql
 --!include lists/cancel_import.sql
 --!include lists/undo_import.sql
+--!include lists/decide_import_rows.sql
 --!include lists/find_import_duplicates.sql
+--!include lists/insert_import_rows.sql
+--!include lists/find_import_changes.sql
 --!include lists/apply_import_duplicates.sql
 --!include lists/note_import_columns.sql
 --!include lists/merge_import.sql

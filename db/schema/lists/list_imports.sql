@@ -24,6 +24,8 @@ create table if not exists lists.list_imports (
   filled_count bigint not null default 0,
   overwritten_count bigint not null default 0,
   skipped_count bigint not null default 0,
+  removed_count bigint not null default 0,
+  restored_count bigint not null default 0,
   checkpoint jsonb,
   error_code text,
   error_message text,
@@ -50,6 +52,8 @@ comment on column lists.list_imports.line_count is 'Records read from the file, 
 comment on column lists.list_imports.accepted_count is 'Rows that could be read.';
 comment on column lists.list_imports.rejected_count is 'Rows that could not be read; the reject file says why.';
 comment on column lists.list_imports.warning_count is 'Values that were kept only in data, such as an e-mail column that holds no address.';
+comment on column lists.list_imports.removed_count is 'Entries that undoing the import deleted; they can be restored.';
+comment on column lists.list_imports.restored_count is 'Entries that undoing the import gave back what they held before.';
 comment on column lists.list_imports.checkpoint is E'@behavior -*\nHow far an upload is kept, to go on after an interruption.';
 comment on column lists.list_imports.error_code is 'Code of the error that ended the import.';
 comment on column lists.list_imports.error_message is 'What ended the import, and what to do.';
