@@ -1,4 +1,5 @@
 import { Router, type Request, type RequestHandler, type Response } from "express";
+import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Pool } from "pg";
 import { to as copyTo } from "pg-copy-streams";
@@ -16,6 +17,8 @@ export interface ImportUploadOptions {
   readonly pool: Pool;
   readonly config: Config;
   readonly log: Log;
+  /** How long a sender may stay silent, in milliseconds. */
+  readonly silentMs?: number;
 }
 
 /** What is told of an import: enough for a script that sends a file and waits. */
@@ -36,8 +39,11 @@ const copyRejects = (importId: string) => `copy (
  * `POST /:id` streams a file into an import, `GET /:id` tells how far it is, `GET /:id/rejects` gives the lines that were
  * not taken. The caller is signed in to the import's tenant; the import of another tenant is answered as an unknown one.
  */
-export function importUpload({ pool, config, log }: ImportUploadOptions): Router {
+export function importUpload({ pool, config, log, silentMs = 60_000 }: ImportUploadOptions): Router {
   const router = Router();
+  // Each upload holds a connection to the end; the other half of them is for everybody else.
+  const uploadsMax = Math.max(1, Math.floor(config.poolSize / 2));
+  let uploads = 0;
   router.param("id", (req, _res, next, id: string) => {
     const uuid = parseTypeId(id)?.uuid ?? id;
     if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(uuid)) req.params["id"] = uuid.toLowerCase();
@@ -50,20 +56,31 @@ export function importUpload({ pool, config, log }: ImportUploadOptions): Router
     answering(async (req, res) => {
       const claims = claimsOf(res, "member");
       refuseForms(req);
+      if (uploads >= uploadsMax) {
+        res.setHeader("Retry-After", "10");
+        return refuse(req, res, new RowhouseError("LIMIT_EXCEEDED", tooMany(uploadsMax)), 503);
+      }
+      uploads++;
+      req.setTimeout(silentMs, () => req.destroy());
       await receiveUpload({
         pool,
         claims,
         importId: req.params["id"] as string,
-        body: req,
+        body: bodyOf(req),
         contentType: req.get("content-type"),
         maxBytes: config.importBytesMax,
         allowsSameFile: req.query["duplicate"] === "allow",
-      }).catch((error: unknown) => {
-        const cause = error instanceof RowhouseError ? error.cause : error;
-        if (cause && !req.destroyed)
-          log.error({ err: cause, requestId: scopeOf(res).requestId }, "an upload broke off");
-        throw error;
-      });
+      })
+        .catch((error: unknown) => {
+          const cause = error instanceof RowhouseError ? error.cause : error;
+          if (cause && !res.destroyed)
+            log.error({ err: cause, requestId: scopeOf(res).requestId }, "an upload broke off");
+          throw error;
+        })
+        .finally(() => {
+          uploads--;
+          req.setTimeout(0);
+        });
       res.status(202).json(await statusOf(pool, claims, req));
     }),
   );
@@ -124,19 +141,38 @@ function refuseForms(req: Request): void {
   }
 }
 
-/** Answers errors as JSON. What the client still sends is read and dropped for a while, or it would never see the answer. */
+/** Answers errors as JSON. */
 function answering(work: (req: Request, res: Response) => Promise<void>): RequestHandler {
   return (req, res, next) => {
     work(req, res).catch((error: unknown) => {
-      if (res.headersSent || req.destroyed) return res.destroy();
+      if (res.headersSent || res.destroyed) return res.destroy();
       if (!(error instanceof RowhouseError)) return next(error);
-      if (!req.complete) {
-        res.setHeader("Connection", "close");
-        const patience = setTimeout(() => req.destroy(), 10_000);
-        req.once("close", () => clearTimeout(patience));
-        req.resume();
-      }
-      sendError(res, error);
+      refuse(req, res, error);
     });
   };
+}
+
+const tooMany = (limit: number) =>
+  `The server takes ${limit} uploads at a time, and has that many. Nothing of this one was taken: send it again in a while.`;
+
+/** The body as a stream of its own: a reader that gives it up would end the request, and with it the answer. */
+function bodyOf(req: Request): PassThrough {
+  const body = req.pipe(new PassThrough());
+  // Its reader may have given up already.
+  body.on("error", () => undefined);
+  req.once("close", () => {
+    if (!req.readableEnded) body.destroy(new Error("The sender closed the connection."));
+  });
+  return body;
+}
+
+/** Answers with an error. What the client still sends is read and dropped for a while, or it would never see the answer. */
+function refuse(req: Request, res: Response, error: RowhouseError, status?: number): void {
+  if (!req.complete) {
+    const patience = setTimeout(() => req.destroy(), 10_000);
+    for (const event of ["end", "close"]) req.once(event, () => clearTimeout(patience));
+    req.unpipe();
+    req.resume();
+  }
+  sendError(res, error, status);
 }

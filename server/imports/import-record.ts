@@ -63,8 +63,7 @@ export async function saveCheckpoint(client: PoolClient, importId: string, batch
   }));
   await client.query(
     `update lists.list_imports set checkpoint = $2, line_count = $3, accepted_count = $4, rejected_count = $5,
-      warning_count = $6, byte_count = $7, headers = coalesce($8, headers), encoding = coalesce($9, encoding),
-      delimiter = coalesce($10, delimiter), format = coalesce($11, format)
+      warning_count = $6, byte_count = $7, headers = coalesce($8, headers)
     where id = $1`,
     [
       importId,
@@ -75,9 +74,6 @@ export async function saveCheckpoint(client: PoolClient, importId: string, batch
       counters.invalidEmails + counters.invalidPhones,
       checkpoint.textBytes,
       headers && JSON.stringify(headers),
-      file?.encoding,
-      file?.delimiter,
-      file?.format,
     ],
   );
 }
@@ -97,20 +93,29 @@ export async function saveRejects(
   );
 }
 
-/** Ends the upload: the merge is queued by this change. */
-export async function finishUpload(client: PoolClient, importId: string, sha256: string): Promise<void> {
+/**
+ * Ends the upload: the merge is queued by this change. Only now is noted how the file was read, because another file may
+ * be sent after one that failed, and then only what the import was started with counts.
+ */
+export async function finishUpload(client: PoolClient, importId: string, last: ImportBatch): Promise<void> {
   await client.query(
-    "update lists.list_imports set status = 'queued', uploaded_at = now(), sha256 = $2 where id = $1",
-    [importId, sha256],
+    `update lists.list_imports set status = 'queued', uploaded_at = now(), sha256 = $2, encoding = coalesce($3, encoding),
+      delimiter = coalesce($4, delimiter), format = coalesce($5, format)
+    where id = $1`,
+    [importId, last.checkpoint.sha256, last.file?.encoding, last.file?.delimiter, last.file?.format],
   );
 }
 
-/** The import that brought the same file into the same list before, if one did and was not undone. */
+/**
+ * The import that brought the same file into the same list before, if one did and was not undone. Until the transaction
+ * ends, others that ask for the same file wait: of two that end at once, one is the earlier.
+ */
 export async function findSameFile(
   client: PoolClient,
   record: ImportRecord,
   sha256: string,
 ): Promise<string | undefined> {
+  await client.query("select pg_advisory_xact_lock(hashtext($1), hashtext($2))", [record.listId, sha256]);
   const { rows } = await client.query<{ id: string }>(
     `select id from lists.list_imports where list_id = $1 and sha256 = $2 and id <> $3
       and status in ('queued', 'merging', 'completed') and not is_dry_run order by id limit 1`,

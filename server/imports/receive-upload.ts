@@ -7,7 +7,7 @@ import { STAGING_COLUMNS } from "../../lib/import-file/entry-columns.ts";
 import type { ImportBatch } from "../../lib/import-file/import-batch.ts";
 import { ImportFileError } from "../../lib/import-file/import-file-error.ts";
 import { readImportFile } from "../../lib/import-file/read-import-file.ts";
-import { beginAsSystem, type TenantClaims } from "../../lib/tenant-transaction.ts";
+import { beginAsSystem, inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
 import {
   beginUpload,
   endUpload,
@@ -70,7 +70,12 @@ export async function receiveUpload(upload: Upload): Promise<void> {
       await stageAll(upload, client, record, transaction);
     } catch (error) {
       const failure = explain(error);
-      await transaction(() => endUpload(client, importId, failure.status, failure.error)).catch(() => undefined);
+      // On another connection when this one is what broke.
+      await transaction(() => endUpload(client, importId, failure.status, failure.error)).catch(() =>
+        inTenantTransaction(pool, claims, (other) => endUpload(other, importId, failure.status, failure.error)).catch(
+          () => undefined,
+        ),
+      );
       throw failure.error;
     }
   } finally {
@@ -106,6 +111,7 @@ async function stageAll(
     ...(record.fileName && { fileName: record.fileName }),
     ...(upload.contentType && { contentType: upload.contentType }),
     ...(record.checkpoint && { resumeFrom: record.checkpoint }),
+    limits: { maxDecompressedBytes: upload.maxBytes },
   });
   let chunk: ImportBatch[] = [];
   let size = 0;
@@ -126,7 +132,7 @@ async function stageAll(
   try {
     for await (const batch of batches) {
       chunk.push(batch);
-      size += batch.rows.length;
+      size += sizeOf(batch);
       if (batch.end?.outcome === "truncated") cut = batch.end.message;
       if (batch.end) await flush((last) => finishFile(client, upload, record, last));
       else if (size >= CHUNK_BYTES) await flush(async () => undefined);
@@ -140,6 +146,11 @@ async function stageAll(
     await writing.catch(() => undefined);
     throw error;
   }
+}
+
+/** What a batch weighs in memory: a file of nothing but rejects has no rows. */
+function sizeOf({ rows, rejects }: ImportBatch): number {
+  return rejects.reduce((sum, reject) => sum + 500 + 2 * reject.raw.length, rows.length + 1000);
 }
 
 async function writeChunk(
@@ -182,7 +193,7 @@ async function finishFile(client: PoolClient, upload: Upload, record: ImportReco
       { details: { importId: earlier } },
     );
   }
-  await finishUpload(client, record.id, sha256);
+  await finishUpload(client, record.id, last);
 }
 
 async function* limited(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {

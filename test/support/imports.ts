@@ -21,8 +21,12 @@ export type ImportSettings = Record<string, unknown>;
 /** An answer of the import routes. */
 export interface Answer {
   readonly status: number;
-  readonly body: any;
+  /** An import, or an error. */
+  readonly body: Partial<Import> & { code?: string; message?: string; details?: Record<string, unknown> };
 }
+
+/** The bytes of a file. */
+export type FileBody = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
 /** Opens an import into somebody's list, through the API's own function. */
 export async function startImport(server: TestServer, who: Somebody, settings: ImportSettings = {}): Promise<string> {
@@ -54,7 +58,7 @@ export async function upload(
   server: TestServer,
   who: Somebody,
   importId: string,
-  body: BodyInit | ReadableStream,
+  body: FileBody,
   query = "",
   headers: Record<string, string> = {},
 ): Promise<Answer> {
@@ -64,7 +68,15 @@ export async function upload(
     body,
     duplex: "half",
   } as RequestInit);
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, body: (await response.json()) as Answer["body"] };
+}
+
+/** The rejected lines of an import, as the CSV that is downloaded. */
+export async function downloadRejects(server: TestServer, who: Somebody, importId: string): Promise<string> {
+  const response = await fetch(`${server.origin}/imports/${importId}/rejects`, {
+    headers: { authorization: `Bearer ${who.token("viewer")}` },
+  });
+  return response.text();
 }
 
 /** How far an import is. */
@@ -87,7 +99,7 @@ export function untilImported(server: TestServer, who: Somebody, importId: strin
 export async function importInto(
   server: TestServer,
   who: Somebody,
-  body: BodyInit,
+  body: FileBody,
   settings: ImportSettings = {},
 ): Promise<Import> {
   const importId = await startImport(server, who, settings);
