@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { ModelRow, Policy } from "../support/import-model.ts";
 import { createTenant, insertEntries, inTenant } from "../support/jobs.ts";
-import { stagedImports, type StagedImports } from "../support/staged-imports.ts";
+import { stagedImports, type MergedImport, type StagedImports } from "../support/staged-imports.ts";
 import { until } from "../support/until.ts";
 
 let database: TestDatabase;
@@ -162,7 +162,7 @@ test("two imports into one list follow one another, so that no row comes in twic
   const rows = [{ email: "a@x.org" }, { email: "b@x.org" }];
   const first = await imports.stage(listId, "skip", rows);
   const second = await imports.stage(listId, "skip", rows);
-  let merging: Promise<any> | undefined;
+  let merging: Promise<MergedImport> | undefined;
   await imports.inTenant(async (client) => {
     await client.query("select lists.merge_import($1)", [first]);
     merging = imports.merge(second);

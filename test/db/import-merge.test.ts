@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { modelImport, type ModelEntry, type ModelRow, type Outcome, type Policy } from "../support/import-model.ts";
 import { createTenant } from "../support/jobs.ts";
 import { randomNumbers } from "../support/random-numbers.ts";
-import { stagedImports, type StagedImports } from "../support/staged-imports.ts";
+import { stagedImports, type MergedImport, type StagedImports } from "../support/staged-imports.ts";
 
 let database: TestDatabase;
 let imports: StagedImports;
@@ -102,7 +102,7 @@ describe.each(policies)("a merge with the policy %s", (policy) => {
       const dry = await merge(listId, policy, rows, true);
       expect(await entriesOf(listId)).toEqual(before);
       const real = await merge(listId, policy, rows);
-      const counts = ({ inserted_count, filled_count, overwritten_count, skipped_count }: any) => ({
+      const counts = ({ inserted_count, filled_count, overwritten_count, skipped_count }: MergedImport) => ({
         ...{ inserted_count, filled_count, overwritten_count, skipped_count },
       });
       expect({ seed, ...counts(dry) }).toEqual({ seed, ...counts(real) });

@@ -3,6 +3,18 @@ import { inTenantTransaction } from "../../lib/tenant-transaction.ts";
 import type { TestDatabase } from "./database.ts";
 import type { ModelRow, Outcome, Policy } from "./import-model.ts";
 
+/** A row of lists.list_imports, as far as merges change it; node-postgres gives bigints as text. */
+export interface MergedImport {
+  readonly id: string;
+  readonly status: string;
+  readonly inserted_count: string;
+  readonly filled_count: string;
+  readonly overwritten_count: string;
+  readonly skipped_count: string;
+  readonly removed_count: string;
+  readonly restored_count: string;
+}
+
 /** Imports without upload and worker: rows are staged and merged by the functions that those call. */
 export interface StagedImports {
   /** Runs `work` as the system role of the tenant. */
@@ -10,9 +22,9 @@ export interface StagedImports {
   /** Makes an import that is being merged; returns its id. */
   stage(listId: string, policy: Policy, rows: readonly Partial<ModelRow>[], isDryRun?: boolean): Promise<string>;
   /** Merges it; returns its row. */
-  merge(importId: string): Promise<any>;
+  merge(importId: string): Promise<MergedImport>;
   /** Takes it back; returns its row. */
-  undo(importId: string): Promise<any>;
+  undo(importId: string): Promise<MergedImport>;
   /** The outcome of each line that did not simply become an entry. */
   outcomes(importId: string): Promise<Map<number, Outcome>>;
 }
