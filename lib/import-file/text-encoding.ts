@@ -65,18 +65,14 @@ function byteOrderMark(head: Buffer): FoundEncoding | undefined {
   return undefined;
 }
 
-/** Latin text in UTF-16 has a zero in every other byte, and nearly none in the others. */
+/** Read in the right order of bytes, a list has many ASCII characters and no controls; in the wrong one nearly none. */
 function utf16Pattern(head: Buffer): "utf-16le" | "utf-16be" | undefined {
-  const length = Math.min(head.length, 4096) & ~1;
-  if (length < 4) return undefined;
-  let [even, odd] = [0, 0];
-  for (let i = 0; i < length; i += 2) {
-    if (head[i] === 0) even++;
-    if (head[i + 1] === 0) odd++;
-  }
-  if (odd > length / 3 && even < length / 20) return "utf-16le";
-  if (even > length / 3 && odd < length / 20) return "utf-16be";
-  return undefined;
+  const sample = Buffer.from(head.subarray(0, Math.min(head.length, 4096) & ~1));
+  const isText = (text: string): boolean =>
+    !/[\0-\x08\x0e-\x1f]/.test(text) && text.replaceAll(/[^\t-~]/g, "").length > text.length * 0.15;
+  if (sample.length < 4 || !sample.includes(0)) return undefined;
+  if (isText(sample.toString("utf16le"))) return "utf-16le";
+  return isText(sample.swap16().toString("utf16le")) ? "utf-16be" : undefined;
 }
 
 function refuseBinary(head: Buffer): void {

@@ -56,6 +56,12 @@ describe("JSON Lines", () => {
     expect(file.rows[0]!.data).toBe('{"name":"Ann","__proto__":{"x":1},"constructor":"y"}');
   });
 
+  test("may begin with a line longer than the part that is looked at", async () => {
+    const long = { name: "Ann", a: "x".repeat(60_000), b: "y".repeat(60_000) };
+    const file = await readFile(jsonl(long, { name: "Bob" }));
+    expect(file.data).toEqual([long, { name: "Bob" }]);
+  });
+
   test("take numbers that look extreme inside a text", async () => {
     const file = await readFile(jsonl({ name: "1e99999", note: "7".repeat(2000) }));
     expect(file.rejects).toEqual([]);

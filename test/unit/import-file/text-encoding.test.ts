@@ -5,6 +5,7 @@ import { codes, inChunks, readChunks, readFile } from "../../support/import-file
 
 const text = "name,city\nZoë 😀,Łódź\nJosé,Αθήνα\n";
 const latin = "name,city\nZoë,Köln\nJosé,Málaga\n";
+const greek = "όνομα;πόλη\nΓιώργος;Αθήνα\nΜαρία;Πάτρα\n";
 const mark = "\ufeff";
 
 describe("the encoding of a file", () => {
@@ -82,6 +83,22 @@ describe("the encoding of a file", () => {
       const file = await readFile(`name\n${"x".repeat(shift)}${"😀\n".repeat(40_000)}`);
       expect(file.rejects).toEqual([]);
       expect(file.rows).toHaveLength(40_000);
+    }
+  });
+
+  test("is found without a mark where the script is not Latin", async () => {
+    for (const bytes of [Buffer.from(greek, "utf16le"), Buffer.from(greek, "utf16le").swap16()]) {
+      const file = await readFile(bytes, { mapping: { πόλη: "city" } });
+      expect(file.rows.map((row) => row.city)).toEqual(["Αθήνα", "Πάτρα"]);
+    }
+  });
+
+  test("is decoded across chunks that end inside a character", async () => {
+    const content = `name\n${"x😀é\n".repeat(40_000)}`;
+    for (const bytes of [Buffer.from(content, "utf16le"), Buffer.from(content, "utf16le").swap16()]) {
+      const file = await readChunks(inChunks(bytes, 1001));
+      expect(file.rejects).toEqual([]);
+      expect(file.rows.filter((row) => row.full_name === "x😀é")).toHaveLength(40_000);
     }
   });
 
