@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4dd550e852c3b2c758e35943c32396bd9b6ada19
+--! Hash: sha1:c01112a4853effc1b2e2e9013b28978fc4b14144
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -1560,6 +1560,10 @@ begin
   returning i.* into v_import;
   if not found then
     perform app.raise('INVALID_STATE', 'The import was cancelled while it was merged.');
+  end if;
+  -- Queries that come now shall know how many rows there are, without waiting for the next autovacuum.
+  if v_inserted > 10000 and v_inserted > 0.1 * (select reltuples from pg_class where oid = 'lists.list_entries'::regclass) then
+    analyze (skip_locked) lists.list_entries (tenant_id, list_id, id, list_import_id, line_number, email, phone_e164, enrichment_status, last_name, first_name, tag);
   end if;
   return v_import;
 end

@@ -41,6 +41,10 @@ begin
   if not found then
     perform app.raise('INVALID_STATE', 'The import was cancelled while it was merged.');
   end if;
+  -- Queries that come now shall know how many rows there are, without waiting for the next autovacuum.
+  if v_inserted > 10000 and v_inserted > 0.1 * (select reltuples from pg_class where oid = 'lists.list_entries'::regclass) then
+    analyze (skip_locked) lists.list_entries (tenant_id, list_id, id, list_import_id, line_number, email, phone_e164, enrichment_status, last_name, first_name, tag);
+  end if;
   return v_import;
 end
 $$;
