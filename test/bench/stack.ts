@@ -52,6 +52,7 @@ export async function startBenchStack(): Promise<BenchStack> {
     ROWHOUSE_LOG_LEVEL: "warn",
     ROWHOUSE_ACCESS_TOKEN_MINUTES: "600",
     PORT: "0",
+    GRAPHILE_ENV: "production",
   });
   const processes = ["worker", "server"].map((name) =>
     supervise({ name, script: join(projectDir, name, "main.ts"), env, log }),
