@@ -168,9 +168,13 @@ function bodyOf(req: Request): PassThrough {
 
 /** Answers with an error. What the client still sends is read and dropped for a while, or it would never see the answer. */
 function refuse(req: Request, res: Response, error: RowhouseError, status?: number): void {
-  if (!req.complete) {
-    const patience = setTimeout(() => req.destroy(), 10_000);
-    for (const event of ["end", "close"]) req.once(event, () => clearTimeout(patience));
+  const { socket } = req;
+  if (!req.complete && !socket.destroyed) {
+    // Once it is answered, only the socket tells that the sender has gone.
+    const patience = setTimeout(() => socket.destroy(), 10_000);
+    const end = () => clearTimeout(patience);
+    req.once("end", end);
+    socket.once("close", end);
     req.unpipe();
     req.resume();
   }
