@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:c01112a4853effc1b2e2e9013b28978fc4b14144
+--! Hash: sha1:bc5a23ad604fcbc088fd7a127111a9908d752407
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -922,7 +922,7 @@ create or replace function lists.list_imports_upload_path(import lists.list_impo
 language sql stable set search_path to pg_catalog
 return '/imports/' || import.id::text;
 comment on function lists.list_imports_upload_path(lists.list_imports) is
-  E'@behavior -aggregate -filterBy -orderBy\nPath on this server that the file is sent to by POST, as the body itself; GET tells how far it is, and GET on rejects below it gives the lines that were not taken.';
+  E'@notNull\n@behavior -aggregate -filterBy -orderBy\nPath on this server that the file is sent to by POST, as the body itself; GET tells how far it is, and GET on rejects below it gives the lines that were not taken.';
 grant execute on function lists.list_imports_upload_path(lists.list_imports) to rowhouse_viewer, rowhouse_system;
 --! EndIncluded lists/list_imports_upload_path.sql
 --! Included lists/list_entries.sql
