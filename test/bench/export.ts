@@ -1,7 +1,10 @@
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
+import { beginAsSystem } from "../../lib/tenant-transaction.ts";
 import { parseTypeId } from "../../lib/type-id.ts";
+import { exportCopy } from "../../worker/exports/export-query.ts";
 import { exportList } from "./api.ts";
 import { count, type Figure, timed } from "./measure.ts";
 import { peakMemory, residentMemory, resetPeakMemory, type BenchStack } from "./stack.ts";
@@ -19,27 +22,39 @@ const COLUMNS = [
   "postal_code",
 ];
 
-/** Export of a list to CSV, with its guard against formulas, against a raw COPY of the same columns to nowhere. */
+/** Export of a list to CSV against a raw COPY of the same query to nowhere, and of the bare columns without the guard. */
 export async function benchExport(stack: BenchStack, listId: string, rows: number): Promise<Figure[]> {
   const uuid = parseTypeId(listId)!.uuid;
-  const query = `select ${COLUMNS.join(", ")} from lists.list_entries
-    where tenant_id = '${stack.tenantId}' and list_id = '${uuid}' and deleted_at is null order by id`;
-  const raw = await rawCopy(stack, query);
+  const same = exportCopy({ listId: uuid, filter: {}, columns: COLUMNS, format: "csv", tag: null });
+  const bare = `copy (select ${COLUMNS.join(", ")} from lists.list_entries e
+    where e.list_id = '${uuid}' and e.deleted_at is null order by e.id) to stdout with (format csv)`;
+  await rawCopy(stack, same);
+  const sameSeconds = [(await rawCopy(stack, same)).seconds];
+  const bareSeconds = [(await rawCopy(stack, bare)).seconds];
   const before = residentMemory(stack.workerPid);
   resetPeakMemory(stack.workerPid);
   const ours = await timed(() => exportList(stack, listId, COLUMNS));
   const peak = peakMemory(stack.workerPid);
-  const again = await rawCopy(stack, query);
-  const rawSeconds = (raw.seconds + again.seconds) / 2;
-  const ratio = rawSeconds / ours.seconds;
+  sameSeconds.push((await rawCopy(stack, same)).seconds);
+  bareSeconds.push((await rawCopy(stack, bare)).seconds);
+  const [sameMean, bareMean] = [mean(sameSeconds), mean(bareSeconds)];
+  const ratio = sameMean / ours.seconds;
   return [
     {
       what: `export of ${count(rows)} rows to CSV (${count(ours.result / 2 ** 20)} MiB, to disk, with SHA-256)`,
       measured: `${count(rows / ours.seconds)} rows/s`,
-      comparedWith: `raw COPY TO STDOUT, thrown away: ${count(rows / rawSeconds)} rows/s`,
+      comparedWith: `raw COPY of the same query, thrown away: ${count(rows / sameMean)} rows/s`,
       ratio: ratio.toFixed(2),
       goal: "at least 0.50",
       isMet: ratio >= 0.5,
+    },
+    {
+      what: "the same export",
+      measured: `${count(rows / ours.seconds)} rows/s`,
+      comparedWith: `raw COPY without the guard against formulas: ${count(rows / bareMean)} rows/s`,
+      ratio: (bareMean / ours.seconds).toFixed(2),
+      goal: "for information",
+      isMet: true,
     },
     {
       what: "worker memory during that export",
@@ -52,11 +67,18 @@ export async function benchExport(stack: BenchStack, listId: string, rows: numbe
   ];
 }
 
-async function rawCopy({ admin }: BenchStack, query: string): Promise<{ seconds: number }> {
-  return timed(() =>
-    pipeline(
-      admin.query(copyTo(`copy (${query}) to stdout with (format csv, header)`)),
-      new Writable({ write: (_chunk, _encoding, done) => done() }),
-    ),
-  );
+const mean = (numbers: readonly number[]): number => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
+
+/** Runs a COPY as the worker does: as rowhouse_system, behind row-level security. */
+async function rawCopy({ serverUrl, tenantId }: BenchStack, statement: string): Promise<{ seconds: number }> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    await client.query(beginAsSystem({ tenantId }));
+    return await timed(() =>
+      pipeline(client.query(copyTo(statement)), new Writable({ write: (_chunk, _encoding, done) => done() })),
+    );
+  } finally {
+    await client.end();
+  }
 }
