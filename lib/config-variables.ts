@@ -54,7 +54,7 @@ export const variables = {
     "ROWHOUSE_DATA_DIR",
     text.min(1),
     "./data",
-    "Folder of the embedded PostgreSQL, of exports and of reject files.",
+    "Folder of the embedded PostgreSQL and of the files of exports.",
   ),
   nodeEnv: variable(
     "NODE_ENV",

@@ -1,21 +1,25 @@
 import type { EntryColumn } from "./entry-columns.ts";
 import type { ImportDelimiter, ImportEncoding, ImportFormat } from "./import-file-options.ts";
 
+/** The reasons to reject a line. */
+export const REJECT_CODES = [
+  "LINE_TOO_LONG",
+  "CELL_TOO_LONG",
+  "TOO_MANY_FIELDS",
+  "TOO_FEW_FIELDS",
+  "BAD_QUOTE",
+  "UNCLOSED_QUOTE",
+  "NUL_BYTE",
+  "INVALID_TEXT",
+  "INVALID_JSON",
+  "NOT_AN_OBJECT",
+  "VALUE_TOO_LONG",
+  "WRONG_TYPE",
+  "CUT",
+] as const;
+
 /** Why a line was rejected. */
-export type RejectCode =
-  | "LINE_TOO_LONG"
-  | "CELL_TOO_LONG"
-  | "TOO_MANY_FIELDS"
-  | "TOO_FEW_FIELDS"
-  | "BAD_QUOTE"
-  | "UNCLOSED_QUOTE"
-  | "NUL_BYTE"
-  | "INVALID_TEXT"
-  | "INVALID_JSON"
-  | "NOT_AN_OBJECT"
-  | "VALUE_TOO_LONG"
-  | "WRONG_TYPE"
-  | "CUT";
+export type RejectCode = (typeof REJECT_CODES)[number];
 
 /** A line that was not taken; `raw` is cut and safe to store as text. */
 export interface ImportReject {
