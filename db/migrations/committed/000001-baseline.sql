@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:bc5a23ad604fcbc088fd7a127111a9908d752407
+--! Hash: sha1:19bc6b3352518f15e5d9d2b6709491e4c9c0c41a
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -1123,7 +1123,9 @@ begin
 end
 $$;
 comment on function lists.start_import(uuid, text, lists.import_format, text, text, boolean, jsonb, text, lists.duplicate_policy, boolean) is
-  'Opens an import into a list. Then send the file: POST it to the import''s uploadPath.';
+  'Opens an import into a list. Then send the file: POST it to the import''s uploadPath. Format, encoding and delimiter are detected unless given; '
+  'the mapping is an object, header of the file to column of the entry or to null, and well-known headers are recognised without one; '
+  'the default country (two letters) is that of phone numbers without a country code, the tenant''s unless given; a dry run only reports.';
 grant execute on function lists.start_import(uuid, text, lists.import_format, text, text, boolean, jsonb, text, lists.duplicate_policy, boolean)
   to rowhouse_member;
 --! EndIncluded lists/start_import.sql

@@ -41,6 +41,8 @@ begin
 end
 $$;
 comment on function lists.start_import(uuid, text, lists.import_format, text, text, boolean, jsonb, text, lists.duplicate_policy, boolean) is
-  'Opens an import into a list. Then send the file: POST it to the import''s uploadPath.';
+  'Opens an import into a list. Then send the file: POST it to the import''s uploadPath. Format, encoding and delimiter are detected unless given; '
+  'the mapping is an object, header of the file to column of the entry or to null, and well-known headers are recognised without one; '
+  'the default country (two letters) is that of phone numbers without a country code, the tenant''s unless given; a dry run only reports.';
 grant execute on function lists.start_import(uuid, text, lists.import_format, text, text, boolean, jsonb, text, lists.duplicate_policy, boolean)
   to rowhouse_member;
