@@ -2,6 +2,13 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import express from "express";
+import { pino } from "pino";
+import { authenticate } from "../../server/auth/authenticate.ts";
+import { importUpload } from "../../server/http/import-upload.ts";
+import { listen } from "../../server/http/listen.ts";
+import { requestScope } from "../../server/http/request-scope.ts";
+import { sendError } from "../../server/http/send-error.ts";
 import type { WorkerApp } from "../../worker/app.ts";
 import { readImport, startImport, untilImported, upload, type FileBody } from "../support/imports.ts";
 import { startTestWorker } from "../support/jobs.ts";
@@ -186,4 +193,31 @@ test("senders who never finish leave room for everybody else", async () => {
   expect(await status()).toMatchObject({ status: "awaiting_upload" });
   for (const { sending } of senders) sending.destroy();
   await until("the server takes uploads again", async () => (await send(good, "?duplicate=allow")).status === 202);
+});
+
+test("a sender who falls silent is hung up on, and its import can go on", async () => {
+  await begin();
+  const app = express();
+  const options = {
+    pool: server.database.server,
+    config: server.config,
+    log: pino({ level: "silent" }),
+    silentMs: 300,
+  };
+  app.use("/imports", requestScope, authenticate(server.tokens, sendError), importUpload(options));
+  const { port, close } = await listen(app, { host: "127.0.0.1", port: 0 });
+  const sending = request({
+    ...{ host: "127.0.0.1", port, path: `/imports/${importId}`, method: "POST" },
+    headers: { authorization: `Bearer ${mia.token()}` },
+  });
+  sending.write("name,email\nAnn,ann@example.com\n");
+  await expect(once(sending, "response")).rejects.toThrow(/hang up|ECONNRESET/);
+  const cut = await until("the import is interrupted", async () => {
+    const row = await status();
+    return row.status === "interrupted" && row;
+  });
+  expect(cut.errorMessage).toMatch(/Send the same file again/);
+  await close();
+  expect(await send(good)).toMatchObject({ status: 202 });
+  expect(await untilImported(server, mia, importId)).toMatchObject({ status: "completed", insertedCount: 2 });
 });
