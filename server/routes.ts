@@ -13,10 +13,10 @@ export interface Route {
 }
 
 /** The plain HTTP routes below their paths. One that needs to know its caller begins with `authenticate(tokens, sendError)`. */
-export function createRoutes({ config, log, pool, tokens }: ServerContext): readonly Route[] {
+export function createRoutes({ config, log, pool, tokens, draining }: ServerContext): readonly Route[] {
   const store = createTenantStore(config);
   return [
     { path: "/exports", handlers: [exportDownload({ pool, store, secret: config.secret, log })] },
-    { path: "/imports", handlers: [authenticate(tokens, sendError), importUpload({ pool, config, log })] },
+    { path: "/imports", handlers: [authenticate(tokens, sendError), importUpload({ pool, config, log, draining })] },
   ];
 }

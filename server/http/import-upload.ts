@@ -1,13 +1,13 @@
 import { Router, type Request, type RequestHandler, type Response } from "express";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Pool } from "pg";
-import { to as copyTo } from "pg-copy-streams";
 import type { Config } from "../../lib/config.ts";
 import { RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import { inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
 import { parseTypeId } from "../../lib/type-id.ts";
+import { readRejects } from "../imports/read-rejects.ts";
 import { receiveUpload } from "../imports/receive-upload.ts";
 import { scopeOf } from "./request-scope.ts";
 import { sendError } from "./send-error.ts";
@@ -19,6 +19,10 @@ export interface ImportUploadOptions {
   readonly log: Log;
   /** How long a sender may stay silent, in milliseconds. */
   readonly silentMs?: number;
+  /** Aborted when the server shuts down: uploads are interrupted, and go on elsewhere. */
+  readonly draining?: AbortSignal;
+  /** How long an upload may still go on then, in milliseconds. */
+  readonly drainMs?: number;
 }
 
 /** What is told of an import: enough for a script that sends a file and waits. */
@@ -29,17 +33,12 @@ const readStatus = `select status, file_name as "fileName", format, encoding, de
     error_code as "errorCode", error_message as "errorMessage"
   from lists.list_imports where id = $1`;
 
-/** The rejected lines as CSV; an apostrophe keeps spreadsheets from reading a cell as a formula. */
-const copyRejects = (importId: string) => `copy (
-    select line_number, reason_code, reason, case when raw ~ '^[=+@\\t\\r-]' then '''' || raw else raw end as raw
-    from lists.list_import_rows where list_import_id = '${importId}' and outcome = 'rejected' order by line_number
-  ) to stdout with (format csv, header)`;
-
 /**
  * `POST /:id` streams a file into an import, `GET /:id` tells how far it is, `GET /:id/rejects` gives the lines that were
  * not taken. The caller is signed in to the import's tenant; the import of another tenant is answered as an unknown one.
  */
-export function importUpload({ pool, config, log, silentMs = 60_000 }: ImportUploadOptions): Router {
+export function importUpload(options: ImportUploadOptions): Router {
+  const { pool, config, log, silentMs = 60_000 } = options;
   const router = Router();
   // Each upload holds a connection to the end; the other half of them is for everybody else.
   const uploadsMax = Math.max(1, Math.floor(config.poolSize / 2));
@@ -66,7 +65,7 @@ export function importUpload({ pool, config, log, silentMs = 60_000 }: ImportUpl
         pool,
         claims,
         importId: req.params["id"] as string,
-        body: bodyOf(req),
+        body: bodyOf(req, options),
         contentType: req.get("content-type"),
         maxBytes: config.importBytesMax,
         allowsSameFile: req.query["duplicate"] === "allow",
@@ -98,9 +97,7 @@ export function importUpload({ pool, config, log, silentMs = 60_000 }: ImportUpl
       const claims = claimsOf(res, "viewer");
       await statusOf(pool, claims, req);
       res.attachment("rejects.csv").type("text/csv; charset=utf-8");
-      await inTenantTransaction(pool, claims, (client) =>
-        pipeline(client.query(copyTo(copyRejects(req.params["id"] as string))), res),
-      );
+      await pipeline(Readable.from(readRejects(pool, claims, req.params["id"] as string)), res);
     }),
   );
   return router;
@@ -156,10 +153,20 @@ const tooMany = (limit: number) =>
   `The server takes ${limit} uploads at a time, and has that many. Nothing of this one was taken: send it again in a while.`;
 
 /** The body as a stream of its own: a reader that gives it up would end the request, and with it the answer. */
-function bodyOf(req: Request): PassThrough {
+function bodyOf(req: Request, { draining, drainMs = 5_000 }: ImportUploadOptions): PassThrough {
   const body = req.pipe(new PassThrough());
   // Its reader may have given up already.
   body.on("error", () => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const drain = () => {
+    timer = setTimeout(() => body.destroy(new Error("The server is shutting down.")), drainMs);
+  };
+  if (draining?.aborted) drain();
+  else draining?.addEventListener("abort", drain, { once: true });
+  body.once("close", () => {
+    clearTimeout(timer);
+    draining?.removeEventListener("abort", drain);
+  });
   req.once("close", () => {
     if (!req.readableEnded) body.destroy(new Error("The sender closed the connection."));
   });

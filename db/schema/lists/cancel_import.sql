@@ -21,7 +21,7 @@ begin
   end if;
   update lists.list_imports i set status = 'cancelled', cancelled_at = now(), checkpoint = null
   where i.tenant_id = v_import.tenant_id and i.id = v_import.id;
-  -- An upload that runs finds the status within a second or two and stops. A merge that runs can commit nothing any more;
+  -- An upload that runs finds the status at its next chunk and stops. A merge that runs can commit nothing any more;
   -- it reads the staging table until then, so the worker drops that.
   if v_job.status is distinct from 'running' then
     perform lists.drop_import_staging(v_import.id);
