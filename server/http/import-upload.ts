@@ -6,7 +6,7 @@ import type { Config } from "../../lib/config.ts";
 import { RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import { inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
-import { parseTypeId } from "../../lib/type-id.ts";
+import { encodeTypeId, parseTypeId } from "../../lib/type-id.ts";
 import { readRejects } from "../imports/read-rejects.ts";
 import { receiveUpload } from "../imports/receive-upload.ts";
 import { scopeOf } from "./request-scope.ts";
@@ -104,10 +104,11 @@ export function importUpload(options: ImportUploadOptions): Router {
 }
 
 async function statusOf(pool: Pool, claims: TenantClaims, req: Request): Promise<Record<string, unknown>> {
-  const id = req.params["id"] as string;
-  const { rows } = await inTenantTransaction(pool, claims, (client) => client.query(readStatus, [id]));
+  const rowId = req.params["id"] as string;
+  const id = encodeTypeId("imp", rowId);
+  const { rows } = await inTenantTransaction(pool, claims, (client) => client.query(readStatus, [rowId]));
   if (!rows[0]) throw new RowhouseError("NOT_FOUND", `There is no import ${id}.`);
-  return { id, ...rows[0] };
+  return { id, rowId, ...rows[0] };
 }
 
 function claimsOf(res: Response, least: "viewer" | "member"): TenantClaims {

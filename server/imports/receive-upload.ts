@@ -7,6 +7,7 @@ import { STAGING_COLUMNS } from "../../lib/import-file/entry-columns.ts";
 import type { ImportBatch } from "../../lib/import-file/import-batch.ts";
 import { ImportFileError } from "../../lib/import-file/import-file-error.ts";
 import { readImportFile } from "../../lib/import-file/read-import-file.ts";
+import { encodeTypeId } from "../../lib/type-id.ts";
 import { beginAsSystem, inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
 import {
   beginUpload,
@@ -88,7 +89,7 @@ export async function receiveUpload(upload: Upload): Promise<void> {
 
 async function openImport(client: PoolClient, importId: string): Promise<ImportRecord & { staging: string }> {
   const record = await lockImport(client, importId);
-  if (!record) throw new RowhouseError("NOT_FOUND", `There is no import ${importId}.`);
+  if (!record) throw new RowhouseError("NOT_FOUND", `There is no import ${encodeTypeId("imp", importId)}.`);
   if (!["awaiting_upload", "uploading", "interrupted", "failed"].includes(record.status)) {
     throw new RowhouseError("INVALID_STATE", `This import is ${record.status} and takes no file. Start a new import.`);
   }
@@ -185,8 +186,9 @@ async function finishFile(client: PoolClient, upload: Upload, record: ImportReco
   if (outcome === "truncated") return;
   if (outcome !== "complete") throw new ImportFileError("NOT_A_LIST", `${message} Send a file with at least one row.`);
   const { sha256 } = last.checkpoint;
-  const earlier = upload.allowsSameFile || record.isDryRun ? undefined : await findSameFile(client, record, sha256);
-  if (earlier) {
+  const found = upload.allowsSameFile || record.isDryRun ? undefined : await findSameFile(client, record, sha256);
+  if (found) {
+    const earlier = encodeTypeId("imp", found);
     throw new RowhouseError(
       "CONFLICT",
       `This list has this very file already, by import ${earlier}. To import it once more, send it to ?duplicate=allow.`,

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { gzipSync } from "node:zlib";
+import { encodeTypeId } from "../../lib/type-id.ts";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import express from "express";
 import { pino } from "pino";
@@ -64,7 +65,10 @@ test("a file that the list has already names the earlier import, and comes in wh
   const earlier = importId;
   importId = await startImport(server, mia, { duplicatePolicy: "keep" });
   const answer = await send(gzipSync(good));
-  expect(answer).toMatchObject({ status: 409, body: { code: "CONFLICT", details: { importId: earlier } } });
+  expect(answer).toMatchObject({
+    status: 409,
+    body: { code: "CONFLICT", details: { importId: encodeTypeId("imp", earlier) } },
+  });
   expect(answer.body.message).toMatch(new RegExp(`${earlier}.*\\?duplicate=allow`));
   expect(await status()).toMatchObject({ status: "failed", errorCode: "CONFLICT" });
   expect(await send(good, "?duplicate=allow")).toMatchObject({ status: 202 });

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6f5e8e7f3199eb3d79a87252c941cf40abb7272e
+--! Hash: sha1:9cc6ff5a0290eb0ef478c183917ba8180a41ac7a
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -2078,6 +2078,7 @@ declare
       and a.attname not in ('tenant_id', 'list_id', 'deleted_at') order by a.attnum);
   v_headers text[] := array(select c.value ->> 'name' from jsonb_array_elements(p_list.columns) c);
   v_given text[];
+  v_name text;
   v_column text;
   v_result text[] := '{}';
 begin
@@ -2088,7 +2089,8 @@ begin
   if cardinality(v_given) > 500 then
     perform app.raise('LIMIT_EXCEEDED', format('An export has at most 500 columns; %s were asked for. Name fewer.', cardinality(v_given)), 'columns');
   end if;
-  foreach v_column in array v_given loop
+  foreach v_name in array v_given loop
+    v_column := v_name;
     if v_column is null then
       perform app.raise('VALIDATION_FAILED', 'A column of an export cannot be null.', 'columns');
     end if;
@@ -2104,8 +2106,8 @@ begin
       v_column := case when v_column in ('rowId', 'ROW_ID', 'row_id') then 'id' when v_column = upper(v_column) then lower(v_column)
         else regexp_replace(lower(regexp_replace(v_column, '([A-Z])', '_\1', 'g')), '^(address)_line_', '\1_line') end;
       if not (v_column = any (v_known)) then
-        perform app.raise('VALIDATION_FAILED', format('There is no column %s. The columns: %s; and imported ones as data.<header>.',
-          v_column, array_to_string(v_known, ', ')), 'columns');
+        perform app.raise('VALIDATION_FAILED', format('There is no column %s.%s The columns: %s; and imported ones as data.<header>.',
+          v_name, case when v_name = any (v_headers) then format(' Did you mean data.%s?', v_name) else '' end, array_to_string(v_known, ', ')), 'columns');
       end if;
     end if;
     if v_column = any (v_result) then
