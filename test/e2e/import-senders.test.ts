@@ -69,7 +69,7 @@ test("a file that the list has already names the earlier import, and comes in wh
     status: 409,
     body: { code: "CONFLICT", details: { importId: encodeTypeId("imp", earlier) } },
   });
-  expect(answer.body.message).toMatch(new RegExp(`${earlier}.*\\?duplicate=allow`));
+  expect(answer.body.message).toMatch(new RegExp(`${encodeTypeId("imp", earlier)}.*\\?duplicate=allow`));
   expect(await status()).toMatchObject({ status: "failed", errorCode: "CONFLICT" });
   expect(await send(good, "?duplicate=allow")).toMatchObject({ status: 202 });
   await untilImported(server, mia, importId);
@@ -127,7 +127,7 @@ test("another tenant's import is answered like one that does not exist", async (
         headers: { authorization: `Bearer ${mia.token()}` },
       });
       const { code, message } = (await response.json()) as { code: string; message: string };
-      answers.push({ status: response.status, code, message: message.replace(id, "<id>") });
+      answers.push({ status: response.status, code, message: message.replace(encodeTypeId("imp", id), "<id>") });
     }
     expect(answers[0]).toEqual({ status: 404, code: "NOT_FOUND", message: "There is no import <id>." });
     expect(answers[1]).toEqual(answers[0]);

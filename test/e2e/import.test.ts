@@ -58,7 +58,7 @@ test("an import is started, sent, watched and undone through the API", async () 
 
   // The route takes the id of either kind.
   const answer = await upload(server, mia, id, "Name;Mail;Note\nAnn;Ann@Example.com;x\nBo;ann@example.com;\nCy\n");
-  expect(answer).toMatchObject({ status: 202, body: { id: rowId, acceptedCount: 2, rejectedCount: 1 } });
+  expect(answer).toMatchObject({ status: 202, body: { rowId, acceptedCount: 2, rejectedCount: 1 } });
   await untilImported(server, mia, rowId);
   const read = `query ($id: ID!) { listImport(id: $id) {
     status format encoding delimiter headers insertedCount skippedCount filledCount rejectedCount errorCode
