@@ -2,7 +2,6 @@
 export type ImportFileErrorCode =
   | "NOT_A_LIST"
   | "WRONG_ENCODING"
-  | "FORMAT_UNKNOWN"
   | "HEADER_MISSING"
   | "HEADER_UNREADABLE"
   | "TOO_MANY_COLUMNS"
