@@ -5,7 +5,7 @@ import { pgSettings } from "./auth/session.ts";
 import { currentSession } from "./http/request-scope.ts";
 
 /** The schemas whose tables and functions the API shows. */
-export const apiSchemas = ["iam", "lists", "pipeline"];
+export const apiSchemas = ["iam", "pipeline", "crm", "lists", "outreach", "inbox", "tracking", "events", "audit"];
 
 /** A statement's name for each role: two roles that share one would make PostgreSQL plan it anew at each turn. */
 const statementPrefixes: Readonly<Record<string, string>> = {

@@ -4,13 +4,13 @@
 -- Violated by: comment on domain lists.list_status is null;
 select c.oid::regclass::text as object, 'has no comment' as problem
 from pg_class c
-where c.relkind in ('r', 'p', 'v') and c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline', 'private')
+where c.relkind in ('r', 'p', 'v') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas() || 'private'::text)
   and coalesce(regexp_replace(obj_description(c.oid, 'pg_class'), '^(@[^\n]*\n?)*', ''), '') = ''
 union all
 select p.oid::regprocedure::text, 'has no comment'
 from pg_proc p
-where p.pronamespace::regnamespace::text in ('ddl', 'app', 'iam', 'lists', 'pipeline', 'private') and obj_description(p.oid, 'pg_proc') is null
+where p.pronamespace::regnamespace::text = any (ddl.own_schemas()) and obj_description(p.oid, 'pg_proc') is null
 union all
 select t.oid::regtype::text, 'has no comment'
 from pg_type t
-where t.typtype = 'd' and t.typnamespace::regnamespace::text in ('iam', 'lists', 'pipeline') and obj_description(t.oid, 'pg_type') is null
+where t.typtype = 'd' and t.typnamespace::regnamespace::text = any (ddl.domain_schemas()) and obj_description(t.oid, 'pg_type') is null

@@ -5,5 +5,5 @@
 -- Violated by: set role rowhouse_definer; create function private.bad() returns int language sql return 1; reset role;
 select p.oid::regprocedure::text as object, 'crosses tenants and is not on the list of those that may' as problem
 from pg_proc p join pg_roles r on r.oid = p.proowner
-where (r.rolbypassrls or r.rolsuper) and p.pronamespace::regnamespace::text in ('ddl', 'app', 'iam', 'lists', 'pipeline', 'private', 'staging')
+where (r.rolbypassrls or r.rolsuper) and p.pronamespace::regnamespace::text = any (ddl.own_schemas())
   and p.proname not in ('find_login', 'find_user', 'find_tenant_actors', 'create_tenant', 'create_user', 'expired_export_files', 'abandoned_imports')

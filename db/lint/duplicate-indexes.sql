@@ -5,4 +5,4 @@ from pg_index i join pg_index j on j.indrelid = i.indrelid and j.indexrelid > i.
   and i.indkey = j.indkey and i.indclass = j.indclass and i.indoption = j.indoption
   and pg_get_expr(i.indpred, i.indrelid) is not distinct from pg_get_expr(j.indpred, j.indrelid)
 join pg_class c on c.oid = i.indrelid
-where c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline', 'private')
+where c.relnamespace::regnamespace::text = any (ddl.domain_schemas() || 'private'::text)

@@ -2,7 +2,7 @@
 -- Violated by: drop index lists.list_entries_list_id_idx; drop index lists.list_entries_enrichment_status_idx;
 select format('%s.%s', k.conrelid::regclass, k.conname) as object, 'no index begins with its columns' as problem
 from pg_constraint k
-where k.contype = 'f' and k.connamespace::regnamespace::text in ('iam', 'lists', 'pipeline', 'private')
+where k.contype = 'f' and k.connamespace::regnamespace::text = any (ddl.domain_schemas() || 'private'::text)
   and not exists (
     select from pg_index i
     where i.indrelid = k.conrelid and i.indisvalid

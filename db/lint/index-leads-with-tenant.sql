@@ -8,6 +8,6 @@ join pg_class c on c.oid = i.indrelid
 join pg_class x on x.oid = i.indexrelid
 join pg_am am on am.oid = x.relam and am.amname <> 'gin'
 join pg_attribute t on t.attrelid = c.oid and t.attname = 'tenant_id' and not t.attisdropped
-where c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline')
+where c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
   and i.indkey[0] <> t.attnum
   and x.relname not in ('export_files_expires_at_idx', 'memberships_user_id_idx')

@@ -3,7 +3,7 @@
 -- Violated by: alter table lists.lists add column bad numeric; create index bad_idx on lists.lists (tenant_id, bad);
 select format('%s.%s', i.indexrelid::regclass, a.attname) as object, format('equality of %s is not leakproof', format_type(a.atttypid, a.atttypmod)) as problem
 from pg_index i
-join pg_class c on c.oid = i.indrelid and c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline')
+join pg_class c on c.oid = i.indrelid and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
 join pg_class x on x.oid = i.indexrelid
 join pg_am am on am.oid = x.relam and am.amname = 'btree'
 cross join lateral unnest(i.indkey::int2[], i.indclass::oid[]) k (attnum, opclass)

@@ -2,5 +2,5 @@
 -- Violated by: create function app.bad() returns int language sql return 1; grant execute on function app.bad() to public;
 select p.oid::regprocedure::text as object, 'is executable by PUBLIC' as problem
 from pg_proc p
-where p.pronamespace::regnamespace::text in ('ddl', 'app', 'iam', 'lists', 'pipeline', 'private')
+where p.pronamespace::regnamespace::text = any (ddl.own_schemas())
   and (p.proacl is null or exists (select from aclexplode(p.proacl) where grantee = 0))

@@ -3,5 +3,5 @@
 select c.oid::regclass::text as object,
   case when not c.relrowsecurity then 'row-level security is not enabled' else 'row-level security is not forced' end as problem
 from pg_class c
-where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline', 'private')
+where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas() || 'private'::text)
   and not (c.relrowsecurity and c.relforcerowsecurity)

@@ -6,5 +6,5 @@ from pg_class c
 join (values ('tenant_id', 'app.tenant_id()'), ('id', 'uuidv7()')) want (attname, expression) on true
 join pg_attribute a on a.attrelid = c.oid and a.attname = want.attname and not a.attisdropped
 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
-where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline')
+where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
   and pg_get_expr(d.adbin, d.adrelid) is distinct from want.expression

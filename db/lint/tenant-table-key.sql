@@ -3,7 +3,7 @@
 -- Violated by: create table lists.bad (id uuid primary key); grant select on lists.bad to rowhouse_viewer;
 select c.oid::regclass::text as object, 'primary key is not (tenant_id, id)' as problem
 from pg_class c
-where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline')
+where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
   and c.oid::regclass::text not in ('iam.tenants', 'iam.users')
   and not exists (
     select from pg_constraint k where k.conrelid = c.oid and k.contype = 'p'

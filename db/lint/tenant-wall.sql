@@ -6,7 +6,7 @@
 select c.oid::regclass::text as object, 'tenant_wall is missing or not in its one form' as problem
 from pg_class c
 join pg_attribute t on t.attrelid = c.oid and t.attname = 'tenant_id' and not t.attisdropped
-where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text in ('iam', 'lists', 'pipeline')
+where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
   and not exists (
     select from pg_policy p
     where p.polrelid = c.oid and p.polname = 'tenant_wall' and not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'

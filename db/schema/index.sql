@@ -5,4 +5,10 @@
 --!include staging/index.sql
 --!include iam/index.sql
 --!include pipeline/index.sql
+--!include crm/index.sql
 --!include lists/index.sql
+--!include outreach/index.sql
+--!include inbox/index.sql
+--!include tracking/index.sql
+--!include events/index.sql
+--!include audit/index.sql

@@ -62,7 +62,7 @@ export async function readCatalogue(db: Pick<Pool, "query">): Promise<Catalogue>
   return { schemas: schemas.rows, enums: enums.rows, tables: tables.rows };
 }
 
-const ours = "'app', 'ddl', 'iam', 'lists', 'pipeline', 'private', 'staging'";
+const ours = "select unnest(ddl.own_schemas())";
 const list = (columns: string, from: string, order: string) =>
   `coalesce((select json_agg(json_build_object(${columns}) order by ${order}) from ${from}), '[]')`;
 

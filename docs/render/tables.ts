@@ -65,10 +65,12 @@ function renderTable(table: TableFacts): string {
 
 function renderEnums(enums: readonly EnumFacts[]): string {
   const rows = enums.map(({ name, comment }) => {
-    const values = /^@enum (.*)$/m.exec(comment)?.[1]?.split(",") ?? [];
-    return [name, values.map(code).join(", "), plain(comment)];
+    const values = [...comment.matchAll(/^@value (\S+) (.*)$/gm)].map(
+      ([, value, meaning]) => `${code(value)} ${meaning}`,
+    );
+    return [name, plain(comment), values.join("<br>")];
   });
-  return `## Closed lists\n\n${markdownTable(["domain", "values", "what it says"], rows)}`;
+  return `## Closed lists\n\n${markdownTable(["domain", "what it says", "values"], rows)}`;
 }
 
 function points(title: string, lines: readonly string[]): string {

@@ -1,19 +1,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Client } from "pg";
 import type { CatalogueColumn, CatalogueTable } from "./catalogue.ts";
+import { specialValues } from "./rows/index.ts";
 
 /** One session, because the tenant's claim is set in it. */
 type Queryable = Pick<Client, "query">;
 
 /** Ids of one generated row per table, by qualified table name. */
 export type RowIds = Map<string, string>;
-
-/** Values for columns that no type tells: those with a check of their own. */
-const SPECIAL: Record<string, () => unknown> = {
-  "iam.actors.kind": () => "automation",
-  "lists.export_files.sha256": () => randomBytes(32).toString("hex"),
-  "lists.enrichment_plan_steps.position": () => 1,
-};
 
 /**
  * Writes one valid row of each table for a tenant, straight from the catalogue, as a superuser (no policy in the way).
@@ -32,7 +26,8 @@ async function insertRow(db: Queryable, table: CatalogueTable, tenantId: string,
   const names: string[] = ["tenant_id"];
   const values: unknown[] = [tenantId];
   for (const column of table.columns) {
-    if (!column.isRequired || names.includes(column.name)) continue;
+    const isWanted = column.isRequired || `${table.name}.${column.name}` in specialValues;
+    if (!isWanted || names.includes(column.name)) continue;
     names.push(column.name);
     values.push(await valueOf(db, table, column, tenantId, ids));
   }
@@ -50,7 +45,7 @@ async function valueOf(
   tenantId: string,
   ids: RowIds,
 ): Promise<unknown> {
-  const special = SPECIAL[`${table.name}.${column.name}`];
+  const special = specialValues[`${table.name}.${column.name}`];
   if (special) return special();
   const key = table.foreignKeys.find((each) => each.column === column.name);
   if (key?.target === "iam.users") return insertUser(db);

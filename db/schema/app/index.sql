@@ -6,3 +6,4 @@ grant usage on schema app to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include app/raise.sql
 --!include app/session.sql
 --!include app/stamp.sql
+--!include app/guards.sql

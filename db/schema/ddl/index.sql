@@ -4,11 +4,14 @@ comment on schema ddl is 'Verbs for table files: each applies one pattern, and c
 revoke all on schema ddl from public;
 alter default privileges revoke execute on functions from public;
 
+--!include ddl/schemas.sql
 --!include ddl/enum.sql
 --!include ddl/constraint.sql
 --!include ddl/policy.sql
 --!include ddl/trigger.sql
 --!include ddl/tenant_table.sql
+--!include ddl/append_only.sql
+--!include ddl/state_machine.sql
 --!include ddl/private_table.sql
 --!include ddl/foreign_key.sql
 --!include ddl/counter.sql

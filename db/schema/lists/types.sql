@@ -1,23 +1,57 @@
-select ddl.enum('lists.list_status', array['active', 'archived'], 'Whether a list is worked with.');
-select ddl.enum('lists.import_status',
-  array['awaiting_upload', 'uploading', 'interrupted', 'queued', 'merging', 'completed', 'failed', 'cancelled', 'undoing', 'undone'],
-  'Where an import stands. Interrupted: the upload stopped; send the file again and it goes on after the last line that was kept.');
-select ddl.enum('lists.import_format', array['auto', 'csv', 'tsv', 'jsonl'], 'Format of an uploaded file.');
-select ddl.enum('lists.duplicate_policy', array['skip', 'fill', 'overwrite', 'keep'],
-  'What happens to a row whose phone or e-mail the list has already: leave it out, fill the entry''s empty fields, overwrite the entry''s fields, or keep it as an entry of its own.');
-select ddl.enum('lists.import_outcome', array['inserted', 'filled', 'overwritten', 'skipped', 'rejected'], 'What became of a row of an import.');
-select ddl.enum('lists.entry_status', array['active', 'archived'], 'Whether an entry is worked with.');
-select ddl.enum('lists.enrichment_status', array['pending', 'enriched', 'partial', 'failed'], 'How enrichment of an entry ended. Partial: some of its steps failed.');
-select ddl.enum('lists.name_status', array['unknown', 'valid', 'invalid'], 'What is known of a name.');
-select ddl.enum('lists.email_status', array['unknown', 'valid', 'invalid', 'risky'], 'What is known of an e-mail address. Risky: well-formed, but disposable or a role account.');
-select ddl.enum('lists.phone_status', array['unknown', 'valid', 'invalid'], 'What is known of a phone number.');
-select ddl.enum('lists.address_status', array['unknown', 'valid', 'invalid', 'partial'], 'What is known of a postal address.');
-select ddl.enum('lists.phone_type',
-  array['fixed_line', 'mobile', 'fixed_line_or_mobile', 'toll_free', 'premium_rate', 'shared_cost', 'voip', 'personal_number', 'pager', 'uan', 'voicemail', 'unknown'],
-  'What kind of line a phone number is, by its numbering plan.');
-select ddl.enum('lists.plan_status', array['active', 'paused', 'archived'], 'Whether an enrichment plan runs.');
-select ddl.enum('lists.enrichment_block', array['phone', 'email', 'name', 'address'], 'What a step of an enrichment plan looks at.');
-select ddl.enum('lists.queue_job_status', array['queued', 'running', 'succeeded', 'failed', 'cancelled'], 'Where a batch of entries stands.');
-select ddl.enum('lists.step_status', array['found', 'unchanged', 'not_found', 'invalid', 'skipped', 'failed'], 'How a step ended for an entry.');
-select ddl.enum('lists.export_status', array['queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired'], 'Where an export stands.');
-select ddl.enum('lists.export_format', array['csv', 'jsonl'], 'Format of an exported file.');
+select ddl.enum('lists.list_status', '{"active": "It is worked with.", "archived": "It is kept, and out of the way."}', 'Whether a list is worked with.');
+select ddl.enum('lists.import_status', '{
+  "awaiting_upload": "The file has not been sent yet.", "uploading": "The file is coming in.",
+  "interrupted": "The upload stopped; send the file again and it goes on after the last line that was kept.",
+  "queued": "The file is here and waits for a worker.", "merging": "Its rows become entries.", "completed": "Its rows are entries.",
+  "failed": "It ended by an error, and changed nothing.", "cancelled": "Somebody stopped it before it changed anything.",
+  "undoing": "What it did is being taken back.", "undone": "What it did was taken back."
+}', 'Where an import stands.');
+select ddl.enum('lists.import_format', '{
+  "auto": "Found out from the file.", "csv": "Separated by commas or semicolons.", "tsv": "Separated by tabs.", "jsonl": "A JSON object a line."
+}', 'Format of an uploaded file.');
+select ddl.enum('lists.duplicate_policy', '{
+  "skip": "Leave the row out.", "fill": "Fill the entry''s empty fields.", "overwrite": "Overwrite the entry''s fields.", "keep": "Keep the row as an entry of its own."
+}', 'What happens to a row whose phone or e-mail the list has already.');
+select ddl.enum('lists.import_outcome', '{
+  "inserted": "It became an entry.", "filled": "It filled empty fields of an entry.", "overwritten": "It overwrote fields of an entry.",
+  "skipped": "It was left out as a duplicate.", "rejected": "It could not be read; the reject file says why."
+}', 'What became of a row of an import.');
+select ddl.enum('lists.entry_status', '{"active": "It is worked with.", "archived": "It is kept, and out of the way."}', 'Whether an entry is worked with.');
+select ddl.enum('lists.enrichment_status', '{
+  "pending": "Not enriched yet.", "enriched": "Every step ended well.", "partial": "Some of its steps failed.", "failed": "Every step failed."
+}', 'How enrichment of an entry ended.');
+select ddl.enum('lists.name_status', '{
+  "unknown": "Not checked.", "valid": "A person''s name.", "invalid": "Not a person''s name."
+}', 'What is known of a name.');
+select ddl.enum('lists.email_status', '{
+  "unknown": "Not checked.", "valid": "Well-formed.", "invalid": "Not an address.", "risky": "Well-formed, but disposable or a role account."
+}', 'What is known of an e-mail address.');
+select ddl.enum('lists.phone_status', '{
+  "unknown": "Not checked.", "valid": "A number of its country''s numbering plan.", "invalid": "Not a number of any plan."
+}', 'What is known of a phone number.');
+select ddl.enum('lists.address_status', '{
+  "unknown": "Not checked.", "valid": "Its parts agree.", "invalid": "Its parts contradict each other.", "partial": "Parts are missing."
+}', 'What is known of a postal address.');
+select ddl.enum('lists.phone_type', '{
+  "fixed_line": "Fixed line.", "mobile": "Mobile.", "fixed_line_or_mobile": "Fixed or mobile: the plan does not tell.", "toll_free": "Free for the caller.",
+  "premium_rate": "Costs extra.", "shared_cost": "Cost is shared.", "voip": "Internet telephony.", "personal_number": "Follows a person.",
+  "pager": "Pager.", "uan": "Universal access number of a company.", "voicemail": "Voice mail.", "unknown": "Not known."
+}', 'What kind of line a phone number is, by its numbering plan.');
+select ddl.enum('lists.plan_status', '{
+  "active": "It runs when asked, or by itself.", "paused": "It does not run for now.", "archived": "It is kept, and out of the way."
+}', 'Whether an enrichment plan runs.');
+select ddl.enum('lists.enrichment_block', '{
+  "phone": "Phone number: validity, form, kind, place.", "email": "E-mail address: form, provider.", "name": "Name: parts, case, nickname.", "address": "Address: ZIP, city, county, time zone."
+}', 'What a step of an enrichment plan looks at.');
+select ddl.enum('lists.queue_job_status', '{
+  "queued": "Waits for a worker.", "running": "A worker is at it.", "succeeded": "Done.", "failed": "It failed for good.", "cancelled": "Somebody stopped it."
+}', 'Where a batch of entries stands.');
+select ddl.enum('lists.step_status', '{
+  "found": "Something was learnt.", "unchanged": "What was there is right.", "not_found": "Nothing is known.", "invalid": "What was there is wrong.",
+  "skipped": "There was nothing to look at.", "failed": "The step failed."
+}', 'How a step ended for an entry.');
+select ddl.enum('lists.export_status', '{
+  "queued": "Waits for a worker.", "running": "The file is being written.", "succeeded": "The file can be fetched.", "failed": "It ended by an error.",
+  "cancelled": "Somebody stopped it.", "expired": "Its file was removed."
+}', 'Where an export stands.');
+select ddl.enum('lists.export_format', '{"csv": "Comma-separated, with a header.", "jsonl": "A JSON object a line."}', 'Format of an exported file.');

@@ -1,0 +1,1 @@
+-- Sequences, workflows, experiments, tasks, attempts.

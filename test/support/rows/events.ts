@@ -1,0 +1,3 @@
+import type { SpecialValues } from "./special-values.ts";
+
+export const eventsValues: SpecialValues = {};
