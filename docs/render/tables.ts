@@ -1,31 +1,60 @@
-import type { Catalogue, EnumFacts, SchemaFacts, TableFacts } from "./catalogue.ts";
+import type { Catalogue, EnumFacts, FunctionFacts, SchemaFacts, TableFacts } from "./catalogue.ts";
+import { renderDiagram } from "./diagram.ts";
 import { code, generatedHead, markdownTable } from "./markdown.ts";
 
-/** The dictionary of tables. */
-export function renderTables({ schemas, enums, tables }: Catalogue): string {
+/** A generated page: its path below docs/generated, and its text. */
+export interface Page {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The dictionary: a page of contents, and one for each schema with its diagram, tables, functions and closed lists. */
+export function renderTables(catalogue: Catalogue): Page[] {
+  const { schemas, tables } = catalogue;
   const withTables = schemas.filter(({ name }) => tables.some((table) => table.schema === name));
-  const contents = withTables.map(({ name }) => {
-    const links = tables.filter((table) => table.schema === name).map((table) => `[${table.name}](#${anchor(table)})`);
-    return `- **${name}**: ${links.join(", ")}`;
+  const contents = withTables.map(({ name, comment }) => {
+    const own = tables.filter((table) => table.schema === name);
+    const links = own.map((table) => `[${table.name}](${name}.md#${anchor(table)})`);
+    return `- **[${name}](${name}.md)** (${own.length}): ${plain(comment)}\n  ${links.join(", ")}`;
   });
-  return [
+  const overview = [
     generatedHead("Tables", "the catalogue of a migrated database"),
-    `Every table below belongs to \`rowhouse_owner\`. The pattern of tenant tables is in [tenancy.md](../tenancy.md).\n`,
+    `${tables.filter((table) => !table.isView).length} tables and ${tables.filter((table) => table.isView).length} views. ` +
+      `Every one belongs to \`rowhouse_owner\`. The pattern of tenant tables is in [tenancy.md](../../tenancy.md).\n`,
     `${contents.join("\n")}\n`,
-    ...withTables.map((schema) =>
-      renderSchema(
-        schema,
-        tables.filter((table) => table.schema === schema.name),
-      ),
-    ),
-    renderEnums(enums),
   ].join("\n");
+  return [
+    { path: "tables/README.md", text: overview },
+    ...withTables.map((schema) => ({ path: `tables/${schema.name}.md`, text: renderSchema(schema, catalogue) })),
+  ];
 }
 
 const anchor = ({ schema, name }: TableFacts) => `${schema}${name}`;
 
-function renderSchema({ name, comment }: SchemaFacts, tables: readonly TableFacts[]): string {
-  return [`## ${name}\n`, `${plain(comment)}\n`, ...tables.map(renderTable)].join("\n");
+function renderSchema({ name, comment }: SchemaFacts, catalogue: Catalogue): string {
+  const tables = catalogue.tables.filter((table) => table.schema === name);
+  const functions = catalogue.functions.filter((each) => each.schema === name);
+  const enums = catalogue.enums.filter((each) => each.name.startsWith(`${name}.`));
+  return [
+    generatedHead(name, "the catalogue of a migrated database"),
+    `${plain(comment)}\n`,
+    renderDiagram(tables),
+    ...tables.map(renderTable),
+    functions.length === 0 ? "" : renderFunctions(functions),
+    enums.length === 0 ? "" : renderEnums(enums),
+  ]
+    .filter((part) => part !== "")
+    .join("\n");
+}
+
+function renderFunctions(functions: readonly FunctionFacts[]): string {
+  const rows = functions.map(({ signature, returns, comment, roles }) => [
+    code(signature),
+    code(returns),
+    roles.map((role) => role.replace("rowhouse_", "")).join(", "),
+    plain(comment),
+  ]);
+  return `## Functions that requests may call\n\n${markdownTable(["function", "answer", "least role", "what it does"], rows)}`;
 }
 
 function renderTable(table: TableFacts): string {
@@ -37,8 +66,8 @@ function renderTable(table: TableFacts): string {
     plain(column.comment),
   ]);
   return [
-    `### ${table.schema}.${table.name}\n`,
-    `${plain(table.comment)}\n`,
+    `## ${table.schema}.${table.name}\n`,
+    `${table.isView ? "A view. " : ""}${plain(table.comment)}\n`,
     markdownTable(["column", "type", "may be null", "default", "what it is"], columns),
     points(
       "Keys and checks",

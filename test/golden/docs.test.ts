@@ -9,7 +9,7 @@ import { projectDir } from "../../lib/config.ts";
 import { errorKinds } from "../../lib/errors.ts";
 import { REJECT_CODES } from "../../lib/import-file/import-batch.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { expectGolden } from "../support/golden.ts";
+import { expectGolden, expectGoldenFolder } from "../support/golden.ts";
 
 let database: TestDatabase;
 
@@ -31,10 +31,15 @@ test("docs/generated/configuration.md has every setting", () => {
   expectGolden("docs/generated/configuration.md", renderConfiguration());
 });
 
-test("docs/generated/tables.md has every table as the catalogue has it", async () => {
+test("docs/generated/tables has a page for each schema: its diagram, and every table as the catalogue has it", async () => {
   const catalogue = await readCatalogue(database.admin);
-  expect(catalogue.tables.length).toBeGreaterThan(10);
-  expectGolden("docs/generated/tables.md", renderTables(catalogue));
+  expect(catalogue.tables.length).toBeGreaterThan(80);
+  const pages = renderTables(catalogue);
+  expectGoldenFolder(
+    "docs/generated/tables",
+    pages.map(({ path }) => path.replace("tables/", "")),
+  );
+  for (const { path, text } of pages) expectGolden(`docs/generated/${path}`, text);
 });
 
 test("docs/import.md explains every reason why a line is rejected, and no other", () => {
