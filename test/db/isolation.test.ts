@@ -4,8 +4,10 @@ import { type CatalogueTable, tenantTables } from "../support/catalogue.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { insertRowOfEach, type RowIds } from "../support/rows.ts";
 
-/** Every role that touches tenant data; each stands behind the same wall. */
-const ROLES = ["rowhouse_viewer", "rowhouse_member", "rowhouse_manager", "rowhouse_admin", "rowhouse_system"];
+/** Roles that read every table. */
+const READERS = ["rowhouse_admin", "rowhouse_system"];
+/** Every role that touches tenant data; each stands behind the same wall, and some before a door as well. */
+const ROLES = ["rowhouse_viewer", "rowhouse_member", "rowhouse_manager", ...READERS];
 
 let database: TestDatabase;
 let admin: pg.Client;
@@ -38,13 +40,16 @@ afterAll(async () => {
 describe("a tenant cannot reach another tenant's rows", () => {
   test("by select, in any table, as any role", async () => {
     for (const table of tables)
-      await eachRole(async () => {
-        const { rows } = await server.query(
-          `select count(*) filter (where tenant_id = $1)::int as own, count(*) filter (where tenant_id <> $1)::int as foreign from ${table.name}`,
-          [acme],
-        );
-        expect({ table: table.name, ...rows[0] }).toEqual({ table: table.name, own: expect.any(Number), foreign: 0 });
-        expect(rows[0].own).toBeGreaterThan(0);
+      await eachRole(async (role) => {
+        const isReader = READERS.includes(role);
+        const own = await attempt(`select from ${table.name} where tenant_id = $1`, [acme]);
+        const foreign = await attempt(`select from ${table.name} where tenant_id <> $1`, [acme]);
+        expect({ table: table.name, role, own, foreign }).toEqual({
+          table: table.name,
+          role,
+          own: expect.stringMatching(isReader ? /^[1-9]\d* rows$/ : /^(\d+ rows|42501)$/),
+          foreign: expect.stringMatching(isReader ? /^0 rows$/ : /^(0 rows|42501)$/),
+        });
       });
   });
 
@@ -66,7 +71,7 @@ describe("a tenant cannot reach another tenant's rows", () => {
     for (const table of tables)
       await eachRole(async () => {
         const columns = table.columns.map((column) => column.name).join(", ");
-        const copy = `insert into ${table.name} (${columns}) select (jsonb_populate_record(null::${table.name}, $1)).*`;
+        const copy = `insert into ${table.name} (${columns}) select ${columns} from jsonb_populate_record(null::${table.name}, $1)`;
         const { rows } = await admin.query(`select to_jsonb(t) as row from ${table.name} t where id = $1`, [
           globexRows.get(table.name),
         ]);
@@ -86,6 +91,8 @@ describe("a tenant cannot reach another tenant's rows", () => {
         if (!target) continue;
         references++;
         await admin.query("begin");
+        // Guards would answer before the key: a table that never changes, a state that cannot be.
+        await admin.query(`alter table ${table.name} disable trigger user`);
         const outcome = await admin
           .query(`update ${table.name} set ${key.column} = $1 where tenant_id = $2 and id = $3`, [
             target,
@@ -114,9 +121,10 @@ test("a session without a tenant gets TENANT_REQUIRED on every table, never noth
     for (const role of ROLES) {
       await server.query("begin");
       await server.query("select set_config('role', $1, true)", [role]);
-      expect({ table: table.name, outcome: await attempt(`select from ${table.name}`, []) }).toEqual({
+      expect({ table: table.name, role, outcome: await attempt(`select from ${table.name}`, []) }).toEqual({
         table: table.name,
-        outcome: "RH001",
+        role,
+        outcome: expect.stringMatching(READERS.includes(role) ? /^RH001$/ : /^(RH001|42501)$/),
       });
       await server.query("rollback");
     }
@@ -145,14 +153,14 @@ async function createTenant(name: string, slug: string): Promise<string> {
 }
 
 /** Runs the callback as each role in a session of tenant acme, and rolls back. */
-async function eachRole(callback: () => Promise<void>): Promise<void> {
+async function eachRole(callback: (role: string) => Promise<void>): Promise<void> {
   for (const role of ROLES) {
     await server.query("begin");
     await server.query("select set_config('role', $1, true), set_config('jwt.claims.tenant_id', $2, true)", [
       role,
       acme,
     ]);
-    await callback();
+    await callback(role);
     await server.query("rollback");
   }
 }

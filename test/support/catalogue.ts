@@ -23,6 +23,7 @@ export interface CatalogueColumn {
 export interface CatalogueForeignKey {
   column: string;
   target: string;
+  isRequired: boolean;
 }
 
 /** All tables with a tenant, in an order in which each comes after the tables it must refer to. */
@@ -31,7 +32,7 @@ export async function tenantTables(db: Queryable): Promise<CatalogueTable[]> {
   const sorted: CatalogueTable[] = [];
   const visit = (table: CatalogueTable, path: string[]): void => {
     if (sorted.includes(table) || path.includes(table.name)) return;
-    for (const key of table.foreignKeys) {
+    for (const key of table.foreignKeys.filter(({ isRequired }) => isRequired)) {
       const target = rows.find((row) => row.name === key.target);
       if (target) visit(target, [...path, table.name]);
     }
@@ -49,8 +50,8 @@ const TABLES = `
         'values', (select array_agg(m[1]) from pg_constraint k, regexp_matches(pg_get_constraintdef(k.oid), '''([^'']*)''', 'g') m
           where k.contypid = a.atttypid)) order by a.attnum)
       from pg_attribute a join pg_type t on t.oid = a.atttypid
-      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-    coalesce((select json_agg(json_build_object('column', a.attname, 'target', k.confrelid::regclass::text) order by k.conname)
+      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns,
+    coalesce((select json_agg(json_build_object('column', a.attname, 'target', k.confrelid::regclass::text, 'isRequired', a.attnotnull) order by k.conname)
       from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[cardinality(k.conkey)]
       where k.conrelid = c.oid and k.contype = 'f' and a.attname <> 'tenant_id'), '[]') as "foreignKeys"
   from pg_class c

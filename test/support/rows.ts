@@ -17,25 +17,42 @@ export async function insertRowOfEach(db: Queryable, tables: CatalogueTable[], t
   const ids: RowIds = new Map();
   // The triggers of a table act as its owner, whom the wall binds: they need the tenant's claim.
   await db.query("select set_config('jwt.claims.tenant_id', $1, false)", [tenantId]);
-  for (const table of tables) ids.set(table.name, await insertRow(db, table, tenantId, ids));
+  for (const table of tables) ids.set(table.name, await insertRow(db, tables, table, tenantId, ids));
   await db.query("select set_config('jwt.claims.tenant_id', '', false)");
   return ids;
 }
 
-async function insertRow(db: Queryable, table: CatalogueTable, tenantId: string, ids: RowIds): Promise<string> {
+async function insertRow(
+  db: Queryable,
+  tables: CatalogueTable[],
+  table: CatalogueTable,
+  tenantId: string,
+  ids: RowIds,
+): Promise<string> {
   const names: string[] = ["tenant_id"];
   const values: unknown[] = [tenantId];
   for (const column of table.columns) {
     const isWanted = column.isRequired || `${table.name}.${column.name}` in specialValues;
     if (!isWanted || names.includes(column.name)) continue;
     names.push(column.name);
-    values.push(await valueOf(db, table, column, tenantId, ids));
+    const target = secondTarget(table, column, names);
+    const other = tables.find((each) => each.name === target);
+    values.push(
+      other ? await insertRow(db, tables, other, tenantId, ids) : await valueOf(db, table, column, tenantId, ids),
+    );
   }
   const { rows } = await db.query<{ id: string }>(
     `insert into ${table.name} (${names.join(", ")}) values (${names.map((_, i) => `$${i + 1}`).join(", ")}) returning id`,
     values,
   );
   return rows[0]!.id;
+}
+
+/** The table of a reference, when an earlier column refers to it already: a row seldom refers to the same row twice. */
+function secondTarget(table: CatalogueTable, column: CatalogueColumn, names: string[]): string | undefined {
+  const key = table.foreignKeys.find((each) => each.column === column.name);
+  return table.foreignKeys.find((each) => each !== key && each.target === key?.target && names.includes(each.column))
+    ?.target;
 }
 
 async function valueOf(
