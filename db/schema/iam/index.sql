@@ -8,6 +8,7 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/users.sql
 --!include iam/memberships.sql
 --!include iam/actors.sql
+--!include iam/make_actor.sql
 --!include iam/user_credentials.sql
 --!include iam/find_login.sql
 --!include iam/find_user.sql

@@ -1,0 +1,34 @@
+-- What services called us with, as it came: kept for proof and for replay, never changed.
+create table if not exists pipeline.webhook_events (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  webhook_source_id uuid not null,
+  event_type text not null constraint webhook_events_event_type_check check (length(event_type) between 1 and 200),
+  provider_event_id text constraint webhook_events_provider_event_id_check check (length(provider_event_id) between 1 and 500),
+  correlation_id uuid not null default uuidv7(),
+  payload jsonb not null constraint webhook_events_payload_check check (jsonb_typeof(payload) in ('object', 'array')),
+  raw_body text,
+  headers jsonb not null default '{}' constraint webhook_events_headers_check check (jsonb_typeof(headers) = 'object'),
+  signature text constraint webhook_events_signature_check check (length(signature) <= 2000),
+  is_signature_valid boolean,
+  received_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint webhook_events_pkey primary key (tenant_id, id)
+);
+comment on table pipeline.webhook_events is E'@typeid wh\nA call that a service made to this tenant, as it came. What became of it stands in its outcomes.';
+comment on column pipeline.webhook_events.event_type is 'What the service says happened: sms.inbound, payment.completed, …';
+comment on column pipeline.webhook_events.provider_event_id is 'The service''s own number of the event; the same one twice is taken once.';
+comment on column pipeline.webhook_events.correlation_id is 'Ties together everything that this call caused.';
+comment on column pipeline.webhook_events.payload is 'The body, read as JSON; a form becomes an object of its fields.';
+comment on column pipeline.webhook_events.raw_body is 'The body to the letter, over which the signature was made.';
+comment on column pipeline.webhook_events.headers is 'Headers of the call by lower-case name, without cookies and authorization.';
+comment on column pipeline.webhook_events.signature is 'The signature that came with it.';
+comment on column pipeline.webhook_events.is_signature_valid is 'Whether the signature was right; null when the source does not sign.';
+create unique index if not exists webhook_events_provider_event_id_key
+  on pipeline.webhook_events (tenant_id, webhook_source_id, provider_event_id) where provider_event_id is not null;
+create index if not exists webhook_events_webhook_source_id_idx on pipeline.webhook_events (tenant_id, webhook_source_id, received_at);
+create index if not exists webhook_events_event_type_idx on pipeline.webhook_events (tenant_id, event_type, id);
+create index if not exists webhook_events_correlation_id_idx on pipeline.webhook_events (tenant_id, correlation_id);
+select ddl.foreign_key('pipeline.webhook_events', 'webhook_source_id', 'pipeline.webhook_sources', 'no action', p_index => false);
+comment on constraint webhook_events_webhook_source_id_fkey on pipeline.webhook_events is E'@fieldName source\n@foreignFieldName events';
+select ddl.append_only('pipeline.webhook_events', p_select_role => 'rowhouse_manager');
