@@ -9,6 +9,13 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/memberships.sql
 --!include iam/actors.sql
 --!include iam/make_actor.sql
+--!include iam/guard_revoked.sql
+--!include iam/api_keys.sql
+--!include iam/api_key_hashes.sql
+--!include iam/sessions.sql
+--!include iam/session_tokens.sql
+--!include iam/invitations.sql
+--!include iam/invitation_tokens.sql
 --!include iam/user_credentials.sql
 --!include iam/find_login.sql
 --!include iam/find_user.sql

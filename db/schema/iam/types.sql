@@ -11,3 +11,7 @@ select ddl.enum('iam.membership_role', '{
 select ddl.enum('iam.actor_kind', '{
   "user": "A member.", "api_key": "A program with a key.", "automation": "A rule of the tenant.", "system": "Rowhouse itself."
 }', 'What kind of actor did something.');
+select ddl.enum('iam.session_end', '{
+  "logout": "The user signed out.", "reuse_detected": "A token that had been exchanged already came a second time: somebody else may hold a copy.",
+  "password_changed": "The user''s password was changed.", "membership_ended": "The user no longer belongs to the tenant.", "admin": "An admin ended it."
+}', 'Why a session was ended before its time.');
