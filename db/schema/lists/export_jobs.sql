@@ -38,5 +38,5 @@ create index if not exists export_jobs_status_idx on lists.export_jobs (tenant_i
 select ddl.foreign_key('lists.export_jobs', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.export_jobs', 'started_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.export_jobs');
-select ddl.enqueue('lists.export_jobs', 'export_list', 'insert');
+select ddl.enqueue('lists.export_jobs', 'export_list', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.export_jobs', 'update');
