@@ -19,7 +19,7 @@ const typeDefs = gql`
     """
     Who this request comes from.
     """
-    me: Session
+    me: Me
   }
 
   """
@@ -46,11 +46,11 @@ const typeDefs = gql`
     When the access token ends. Log in again before that.
     """
     expiresAt: Datetime!
-    user: SessionUser!
+    user: MyUser!
     """
     The tenant the token is for, if one was named.
     """
-    tenant: SessionTenant
+    tenant: MyTenant
     """
     What the token may do in the tenant.
     """
@@ -58,21 +58,21 @@ const typeDefs = gql`
     """
     The tenants the user belongs to.
     """
-    memberships: [SessionMembership!]!
+    memberships: [MyMembership!]!
   }
 
   """
   Who is signed in, where, and as what.
   """
-  type Session {
+  type Me {
     """
     The person; none when the token is of a system actor.
     """
-    user: SessionUser
+    user: MyUser
     """
     The tenant of the token, if any.
     """
-    tenant: SessionTenant
+    tenant: MyTenant
     """
     The id of the actor that changes are recorded for.
     """
@@ -88,13 +88,13 @@ const typeDefs = gql`
     """
     The tenants the user belongs to.
     """
-    memberships: [SessionMembership!]!
+    memberships: [MyMembership!]!
   }
 
   """
   A person who is signed in.
   """
-  type SessionUser {
+  type MyUser {
     id: ID!
     rowId: UUID!
     email: String!
@@ -104,7 +104,7 @@ const typeDefs = gql`
   """
   A tenant that somebody who is signed in belongs to.
   """
-  type SessionTenant {
+  type MyTenant {
     id: ID!
     rowId: UUID!
     slug: String!
@@ -114,8 +114,8 @@ const typeDefs = gql`
   """
   That a user belongs to a tenant.
   """
-  type SessionMembership {
-    tenant: SessionTenant!
+  type MyMembership {
+    tenant: MyTenant!
     role: MembershipRole!
   }
 `;

@@ -17,6 +17,7 @@ create table if not exists iam.api_keys (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint api_keys_pkey primary key (tenant_id, id),
+  constraint api_keys_actor_id_key unique (tenant_id, actor_id),
   constraint api_keys_expires_at_check check (expires_at > created_at),
   constraint api_keys_revoked_by_check check (revoked_by is null or revoked_at is not null)
 );
@@ -28,7 +29,7 @@ comment on column iam.api_keys.allowed_networks is 'From which addresses it may 
 comment on column iam.api_keys.actor_id is 'Under which it acts; made with the key.';
 comment on column iam.api_keys.created_by is 'Actor who made the key.';
 create unique index if not exists api_keys_prefix_key on iam.api_keys (tenant_id, prefix);
-create unique index if not exists api_keys_actor_id_key on iam.api_keys (tenant_id, actor_id);
+comment on constraint api_keys_actor_id_key on iam.api_keys is E'@behavior -single';
 create index if not exists api_keys_created_at_idx on iam.api_keys (tenant_id, created_at);
 select ddl.foreign_key('iam.api_keys', 'actor_id', 'iam.actors', 'no action', p_index => false);
 select ddl.foreign_key('iam.api_keys', 'created_by', 'iam.actors', 'set null');

@@ -18,6 +18,7 @@ create table if not exists pipeline.artifacts (
   metadata jsonb not null default '{}' constraint artifacts_metadata_check check (jsonb_typeof(metadata) = 'object'),
   created_at timestamptz not null default now(),
   constraint artifacts_pkey primary key (tenant_id, id),
+  constraint artifacts_supersedes_id_key unique (tenant_id, supersedes_id),
   constraint artifacts_inline_data_check check (num_nonnulls(inline_data, object_path) = 1),
   -- The length of the text, because it does not depend on how the value happens to be compressed.
   constraint artifacts_inline_data_length_check check (octet_length(inline_data::text) < 102400)
@@ -35,7 +36,7 @@ comment on column pipeline.artifacts.checksum is 'SHA-256 of the data in hexadec
 comment on column pipeline.artifacts.version is 'One more than that of the artifact it supersedes.';
 comment on column pipeline.artifacts.supersedes_id is 'The artifact that this one replaces; an artifact is superseded once.';
 comment on column pipeline.artifacts.metadata is 'Anything else about it, a JSON object.';
-create unique index if not exists artifacts_supersedes_id_key on pipeline.artifacts (tenant_id, supersedes_id);
+comment on constraint artifacts_supersedes_id_key on pipeline.artifacts is E'@behavior -single';
 create index if not exists artifacts_artifact_type_idx on pipeline.artifacts (tenant_id, artifact_type, id);
 create index if not exists artifacts_correlation_id_idx on pipeline.artifacts (tenant_id, correlation_id);
 create index if not exists artifacts_created_at_idx on pipeline.artifacts (tenant_id, created_at);

@@ -5,7 +5,7 @@ create table if not exists pipeline.block_executions (
   pipeline_run_id uuid not null,
   block_index integer not null constraint block_executions_block_index_check check (block_index >= 0),
   block_name text not null constraint block_executions_block_name_check check (length(block_name) between 1 and 200),
-  status pipeline.block_status not null default 'pending',
+  status pipeline.block_execution_status not null default 'pending',
   processed_count bigint not null default 0,
   succeeded_count bigint not null default 0,
   failed_count bigint not null default 0,

@@ -23,4 +23,5 @@ grant usage on schema pipeline to rowhouse_viewer, rowhouse_system;
 --!include pipeline/artifact_parents.sql
 --!include pipeline/pipeline_runs_artifacts.sql
 --!include pipeline/block_executions_artifacts.sql
+--!include pipeline/blueprints_runs.sql
 --!include pipeline/webhook_event_outcomes.sql

@@ -9,15 +9,15 @@ select ddl.enum('pipeline.automation_trigger', '{
   "lead_created": "A lead was made.", "message_received": "A message came in.", "schedule": "The clock reached a time of its schedule.",
   "webhook": "A webhook came in from its source.", "event": "An event of the feed, of the type that its configuration names."
 }', 'What sets an automation going.');
-select ddl.enum('pipeline.run_status', '{
+select ddl.enum('pipeline.pipeline_run_status', '{
   "queued": "Waits for a worker.", "running": "A worker is at it.", "completed": "All its blocks are done.",
   "failed": "A block failed for good.", "cancelled": "Somebody stopped it."
 }', 'Where a run of a pipeline stands.');
-select ddl.enum('pipeline.run_trigger', '{
+select ddl.enum('pipeline.pipeline_run_trigger', '{
   "manual": "Somebody asked for it.", "automation": "An automation fired.", "webhook": "A webhook came in.",
   "scheduled": "A schedule was due.", "replay": "An earlier run is done once more."
 }', 'What caused a run.');
-select ddl.enum('pipeline.block_status', '{
+select ddl.enum('pipeline.block_execution_status', '{
   "pending": "Its turn has not come.", "running": "A worker is at it.", "completed": "It is done.",
   "failed": "It failed for good.", "skipped": "There was nothing to do for it."
 }', 'Where a block of a run stands.');

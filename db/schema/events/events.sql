@@ -1,0 +1,39 @@
+-- The feed: what changed, one event for each statement that matters, written in the transaction of the change itself.
+-- Readers go by (transaction_id, id) below the horizon of their snapshot, so a transaction that commits late is not skipped.
+create table if not exists events.events (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  transaction_id bigint not null default pg_current_xact_id()::text::bigint,
+  type text not null constraint events_type_check check (type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'),
+  subject_type text not null constraint events_subject_type_check check (subject_type ~ '^[a-z][a-z0-9_]*$'),
+  subject_id uuid,
+  keys uuid[] not null default '{}' constraint events_keys_check check (cardinality(keys) <= 1000 and array_position(keys, null) is null),
+  changed_fields text[] not null default '{}' constraint events_changed_fields_check check (array_position(changed_fields, null) is null),
+  row_count bigint not null default 1 constraint events_row_count_check check (row_count >= 0),
+  counts jsonb not null default '{}' constraint events_counts_check check (jsonb_typeof(counts) = 'object'),
+  payload jsonb not null default '{}' constraint events_payload_check check (jsonb_typeof(payload) = 'object'),
+  actor_id uuid default app.actor_id(),
+  correlation_id uuid,
+  request_id text constraint events_request_id_check check (length(request_id) <= 200),
+  created_at timestamptz not null default now(),
+  constraint events_pkey primary key (tenant_id, id)
+);
+comment on table events.events is E'@typeid evt\nSomething that happened in this tenant: the durable, ordered feed of changes.';
+comment on column events.events.transaction_id is
+  E'@behavior -*\nThe transaction that wrote it: what is below the oldest one still running is complete, and is read in this order.';
+comment on column events.events.type is 'What happened: contact.created, list_import.completed, …';
+comment on column events.events.subject_type is 'Table of the rows that it is about.';
+comment on column events.events.subject_id is 'The row that it is about, when it is one.';
+comment on column events.events.keys is 'Ids of the rows that it is about, when there are no more than a thousand of them.';
+comment on column events.events.changed_fields is 'Which fields changed, when something was updated.';
+comment on column events.events.row_count is 'How many rows it is about.';
+comment on column events.events.counts is 'Figures by name, when there are several, a JSON object.';
+comment on column events.events.payload is 'What a receiver needs to know without asking, a JSON object.';
+comment on column events.events.correlation_id is 'Ties it to everything else that had the same cause.';
+comment on column events.events.request_id is 'The request that caused it, as in the log.';
+create index if not exists events_feed_idx on events.events (tenant_id, transaction_id, id);
+create index if not exists events_type_idx on events.events (tenant_id, type, id);
+create index if not exists events_subject_id_idx on events.events (tenant_id, subject_id, id);
+select ddl.foreign_key('events.events', 'actor_id', 'iam.actors', 'set null');
+comment on constraint events_actor_id_fkey on events.events is E'@foreignFieldName events';
+select ddl.append_only('events.events');

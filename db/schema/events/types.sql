@@ -1,0 +1,10 @@
+select ddl.enum('events.webhook_subscription_status', '{
+  "active": "Events are delivered.", "disabled": "Nothing is delivered, until somebody switches it on again."
+}', 'Whether an outgoing webhook works.');
+select ddl.enum('events.webhook_subscription_end', '{
+  "manual": "Somebody switched it off.", "failing": "Deliveries failed again and again.", "gone": "The receiver said that the address exists no more."
+}', 'Why an outgoing webhook was switched off.');
+select ddl.enum('events.webhook_delivery_status', '{
+  "pending": "Waits for its turn.", "delivering": "A worker is at it.", "delivered": "The receiver took it.",
+  "failed": "It did not go through, and is tried again later.", "dead": "It was tried often enough, and waits for a person to replay it."
+}', 'Where the delivery of an event stands.');
