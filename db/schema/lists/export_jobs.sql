@@ -12,7 +12,7 @@ create table if not exists lists.export_jobs (
   total_count bigint,
   row_count bigint not null default 0,
   byte_count bigint not null default 0,
-  delivery jsonb not null default '{}' constraint export_jobs_delivery_check check (jsonb_typeof(delivery) = 'object'),
+  connection_id uuid,
   error_code text,
   error_message text,
   started_by uuid default app.actor_id(),
@@ -30,13 +30,14 @@ comment on column lists.export_jobs.tag is 'Tag that exported entries are given.
 comment on column lists.export_jobs.total_count is 'How many entries will be written, once counted.';
 comment on column lists.export_jobs.row_count is 'How many entries were written so far.';
 comment on column lists.export_jobs.byte_count is 'Size of what was written so far, in bytes.';
-comment on column lists.export_jobs.delivery is 'How the file was handed over.';
+comment on column lists.export_jobs.connection_id is 'Where the file is delivered to; nowhere when empty: it can be downloaded.';
 comment on column lists.export_jobs.error_code is 'Code of the error that ended the export.';
 comment on column lists.export_jobs.started_by is 'Actor who started the export.';
 create index if not exists export_jobs_list_id_idx on lists.export_jobs (tenant_id, list_id, id);
 create index if not exists export_jobs_status_idx on lists.export_jobs (tenant_id, status, id);
 select ddl.foreign_key('lists.export_jobs', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.export_jobs', 'started_by', 'iam.actors', 'set null');
+select ddl.foreign_key('lists.export_jobs', 'connection_id', 'lists.connections', 'no action');
 select ddl.tenant_table('lists.export_jobs');
 select ddl.enqueue('lists.export_jobs', 'export_list', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.export_jobs', 'update');

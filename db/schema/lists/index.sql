@@ -23,6 +23,9 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/merge_import.sql
 --!include lists/revert_import.sql
 --!include lists/abandoned_imports.sql
+--!include lists/data_groups.sql
+--!include lists/data_group_entries.sql
+--!include lists/filter_rules.sql
 --!include lists/enrichment_plans.sql
 --!include lists/enrichment_plan_steps.sql
 --!include lists/enrichment_queue_jobs.sql
@@ -32,8 +35,13 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/auto_run_enrichment.sql
 --!include lists/requeue_enrichment_batch.sql
 --!include lists/enrichment_progress.sql
+--!include lists/rpc_scores.sql
+--!include lists/connections.sql
+--!include lists/connections_config.sql
+--!include lists/connection_secrets.sql
 --!include lists/export_jobs.sql
 --!include lists/export_files.sql
+--!include lists/export_deliveries.sql
 --!include lists/expired_export_files.sql
 --!include lists/resolve_export_columns.sql
 --!include lists/start_export.sql

@@ -55,3 +55,35 @@ select ddl.enum('lists.export_status', '{
   "cancelled": "Somebody stopped it.", "expired": "Its file was removed."
 }', 'Where an export stands.');
 select ddl.enum('lists.export_format', '{"csv": "Comma-separated, with a header.", "jsonl": "A JSON object a line."}', 'Format of an exported file.');
+select ddl.enum('lists.data_group_kind', '{
+  "rpc": "Entries at whose number the right party answers.", "wpc": "Entries at whose number somebody else answers.",
+  "dcode": "Entries whose calls ended with certain disposition codes.", "custom": "Entries chosen by a filter, or by hand."
+}', 'By what a data group brings entries together.');
+select ddl.enum('lists.data_group_membership', '{
+  "static": "Entries are put in and taken out one by one.", "rule_based": "The disposition codes and the filter of the group decide."
+}', 'How entries come into a data group.');
+select ddl.enum('lists.filter_rule_effect', '{
+  "accept": "Lets through what it matches, even where a rule that rejects matches, too.", "reject": "Holds back what it matches."
+}', 'What a filter rule does.');
+select ddl.enum('lists.filter_rule_match', '{
+  "phone": "One phone number.", "email": "One e-mail address.", "domain": "E-mail addresses of a domain and of the domains below it.",
+  "area_code": "Numbers of an area code of the North American numbering plan.", "prefix": "Phone numbers that begin so.",
+  "pattern": "Phone numbers and e-mail addresses that a regular expression matches."
+}', 'What a filter rule looks at.');
+select ddl.enum('lists.filter_rule_scope', '{
+  "outbound": "Messages and calls.", "export": "Exports.", "both": "Messages, calls and exports."
+}', 'Where a filter rule holds.');
+select ddl.enum('lists.rpc_verdict', '{
+  "right_party": "The number is this person''s.", "wrong_party": "The number is somebody else''s.", "unknown": "The score decides neither way."
+}', 'Whether a number reaches the person it stands with.');
+select ddl.enum('lists.connection_kind', '{
+  "webhook": "An address that is called by HTTP.", "ftp": "A folder of an FTP server.", "sftp": "A folder of an SFTP server.",
+  "s3": "A bucket of S3-compatible storage.", "email": "Mailboxes."
+}', 'What kind of place files and rows are sent to.');
+select ddl.enum('lists.connection_status', '{
+  "active": "It is used.", "paused": "Nothing is sent for now.", "failing": "The last attempts failed; it is used on."
+}', 'Whether a connection is used, and works.');
+select ddl.enum('lists.export_delivery_status', '{
+  "pending": "Waits for its turn.", "sending": "The file is on its way.", "delivered": "The other side has it.",
+  "failed": "The other side did not take it.", "cancelled": "Somebody stopped it."
+}', 'Where an attempt to hand over an exported file stands.');

@@ -1,7 +1,9 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import type { SpecialValues } from "./special-values.ts";
 
 export const listsValues: SpecialValues = {
   "lists.export_files.sha256": () => randomBytes(32).toString("hex"),
+  "lists.connections.config": () => ({ url: "https://example.test/hook" }),
+  "lists.filter_rules.value": () => `+1202555${randomInt(1000, 10_000)}`,
   "lists.enrichment_plan_steps.position": () => 1,
 };
