@@ -50,15 +50,15 @@ describe("listImportProgress", () => {
     });
     await setImport(ann, "status = 'uploading', line_count = 7");
     expect((await progress.next()).data.listImportProgress).toMatchObject({ status: "UPLOADING", lineCount: "7" });
-    await setImport(ann, "status = 'completed', line_count = 9");
-    expect((await progress.next()).data.listImportProgress).toMatchObject({ status: "COMPLETED", lineCount: "9" });
+    await setImport(ann, "status = 'failed', line_count = 9");
+    expect((await progress.next()).data.listImportProgress).toMatchObject({ status: "FAILED", lineCount: "9" });
     await progress.completed;
   });
 
   it("of an import that has ended tells its end, and completes", async () => {
-    await setImport(ann, "status = 'failed'");
+    await setImport(ann, "status = 'cancelled'");
     const progress = follow(ann);
-    expect((await progress.next()).data.listImportProgress.status).toBe("FAILED");
+    expect((await progress.next()).data.listImportProgress.status).toBe("CANCELLED");
     await progress.completed;
   });
 
@@ -144,10 +144,10 @@ describe("exportProgress and enrichmentProgress", () => {
     await inTenant(
       server,
       ann.tenantId,
-      "update lists.export_jobs set status = 'succeeded', row_count = 3 where id = $1",
+      "update lists.export_jobs set status = 'failed', row_count = 3 where id = $1",
       [id],
     );
-    expect((await progress.next()).data.exportProgress).toEqual({ status: "SUCCEEDED", rowCount: "3" });
+    expect((await progress.next()).data.exportProgress).toEqual({ status: "FAILED", rowCount: "3" });
     await progress.completed;
   });
 
@@ -175,7 +175,7 @@ describe("exportProgress and enrichmentProgress", () => {
       enrichmentQueueJobs: { nodes: [{ processedCount: 0 }] },
     });
     const finish =
-      "update lists.enrichment_queue_jobs set status = 'succeeded', processed_count = 10 where enrichment_plan_id = $1";
+      "update lists.enrichment_queue_jobs set status = 'failed', processed_count = 10 where enrichment_plan_id = $1";
     await inTenant(server, ann.tenantId, finish, [planId]);
     expect((await progress.next()).data.enrichmentProgress.enrichmentQueueJobs.nodes).toEqual([{ processedCount: 10 }]);
     await progress.completed;

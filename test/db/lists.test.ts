@@ -275,6 +275,57 @@ test("the deliveries of an export say what became of each attempt", async () => 
   expect(await refusal("member", move, [id, "failed", null])).toMatchObject({ code: "42501" });
 });
 
+describe("the status of", () => {
+  const planned = "insert into lists.enrichment_plans (list_id, name) values ($1, 'Plan') returning id";
+  const made: Record<string, (status: string) => Promise<{ id: string }[]>> = {
+    list_imports: (status) =>
+      run("system", "insert into lists.list_imports (list_id, status) values ($1, $2) returning id", [listId, status]),
+    export_jobs: (status) =>
+      run("system", "insert into lists.export_jobs (list_id, status) values ($1, $2) returning id", [listId, status]),
+    enrichment_queue_jobs: async (status) => {
+      const [plan] = await run<{ id: string }>("system", planned, [listId]);
+      return run(
+        "system",
+        `insert into lists.enrichment_queue_jobs
+           (enrichment_plan_id, list_id, run_number, batch_number, first_entry_id, last_entry_id, status)
+         values ($1, $2, 1, 1, $3, $3, $4) returning id`,
+        [plan!.id, listId, entryIds[0], status],
+      );
+    },
+  };
+
+  test.each([
+    ["list_imports", ["awaiting_upload", "uploading", "interrupted", "uploading", "queued", "merging", "completed"]],
+    ["list_imports", ["completed", "undoing", "undone"]],
+    ["list_imports", ["uploading", "failed", "uploading", "cancelled"]],
+    ["export_jobs", ["queued", "running", "queued", "running", "succeeded", "expired"]],
+    ["export_jobs", ["queued", "cancelled", "running", "failed", "running"]],
+    ["enrichment_queue_jobs", ["queued", "running", "failed", "queued", "cancelled", "queued", "running", "succeeded"]],
+  ])("%s goes %j", async (table, [first, ...path]) => {
+    const [{ id }] = (await made[table]!(first!)) as [{ id: string }];
+    for (const next of path) await run("system", `update lists.${table} set status = $2 where id = $1`, [id, next]);
+  });
+
+  test.each([
+    ["list_imports", "awaiting_upload", "completed"],
+    ["list_imports", "completed", "uploading"],
+    ["list_imports", "undone", "undoing"],
+    ["list_imports", "cancelled", "queued"],
+    ["export_jobs", "queued", "succeeded"],
+    ["export_jobs", "succeeded", "running"],
+    ["export_jobs", "expired", "succeeded"],
+    ["enrichment_queue_jobs", "queued", "succeeded"],
+    ["enrichment_queue_jobs", "succeeded", "running"],
+  ])("%s never goes from %s to %s", async (table, from, to) => {
+    const [{ id }] = (await made[table]!(from)) as [{ id: string }];
+    expect(await refusal("system", `update lists.${table} set status = $2 where id = $1`, [id, to])).toMatchObject({
+      code: "RH006",
+      field: "status",
+      message: expect.stringContaining(`is ${from} and cannot become ${to}`),
+    });
+  });
+});
+
 test("a plan may run a blueprint", async () => {
   const [{ id }] = (await run<{ id: string }>(
     "manager",

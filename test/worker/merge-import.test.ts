@@ -38,6 +38,7 @@ const rows = [{ email: "a@x.org" }, { email: "b@x.org" }, { email: "a@x.org", ci
 /** An import whose file has come in; the job that merges it is queued by the change of its status. */
 async function uploaded(): Promise<{ importId: string; jobId: string }> {
   const importId = await stagedImports(database, tenantId).stage(listId, "skip", rows);
+  await change("update lists.list_imports set status = 'failed' where id = $1", importId);
   await change("update lists.list_imports set status = 'uploading' where id = $1", importId);
   await change("update lists.list_imports set status = 'queued', uploaded_at = now() where id = $1", importId);
   return { importId, jobId: await jobOf(importId) };

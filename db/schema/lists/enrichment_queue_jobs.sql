@@ -44,6 +44,9 @@ select ddl.foreign_key('lists.enrichment_queue_jobs', 'list_id', 'lists.lists', 
 select ddl.foreign_key('lists.enrichment_queue_jobs', 'list_import_id', 'lists.list_imports', 'set null');
 select ddl.foreign_key('lists.enrichment_queue_jobs', 'leased_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.enrichment_queue_jobs');
+select ddl.state_machine('lists.enrichment_queue_jobs', 'status', '{
+  "queued": ["running", "failed", "cancelled"], "running": ["succeeded", "queued", "failed", "cancelled"], "succeeded": [],
+  "failed": ["queued", "cancelled"], "cancelled": ["queued", "failed"]}');
 select ddl.enqueue('lists.enrichment_queue_jobs', 'enrich_batch', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.enrichment_queue_jobs', 'insert', 'enrichment_plan_id', 'lists.enrichment_plans');
 select ddl.notify_progress('lists.enrichment_queue_jobs', 'update', 'enrichment_plan_id', 'lists.enrichment_plans');

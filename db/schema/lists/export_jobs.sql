@@ -39,5 +39,9 @@ select ddl.foreign_key('lists.export_jobs', 'list_id', 'lists.lists', 'cascade',
 select ddl.foreign_key('lists.export_jobs', 'started_by', 'iam.actors', 'set null');
 select ddl.foreign_key('lists.export_jobs', 'connection_id', 'lists.connections', 'no action');
 select ddl.tenant_table('lists.export_jobs');
+-- A job that failed or was cancelled can be retried; then its export runs once more.
+select ddl.state_machine('lists.export_jobs', 'status', '{
+  "queued": ["running", "failed", "cancelled"], "running": ["succeeded", "queued", "failed", "cancelled"], "succeeded": ["expired"],
+  "failed": ["running"], "cancelled": ["queued", "running", "failed"], "expired": []}');
 select ddl.enqueue('lists.export_jobs', 'export_list', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.export_jobs', 'update');

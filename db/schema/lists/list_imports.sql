@@ -63,6 +63,11 @@ create index if not exists list_imports_sha256_idx on lists.list_imports (tenant
 select ddl.foreign_key('lists.list_imports', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.list_imports', 'started_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.list_imports');
+-- After a failure another file can be sent, or the merge of the same one be retried.
+select ddl.state_machine('lists.list_imports', 'status', '{
+  "awaiting_upload": ["uploading", "cancelled"], "uploading": ["queued", "interrupted", "failed", "cancelled"],
+  "interrupted": ["uploading", "cancelled"], "queued": ["merging", "failed", "cancelled"], "merging": ["completed", "failed", "cancelled"],
+  "failed": ["uploading", "merging", "cancelled"], "completed": ["undoing"], "undoing": ["undone", "completed"], "cancelled": [], "undone": []}');
 select ddl.enqueue('lists.list_imports', 'merge_import', 'update', $$r.status = 'queued' and o.status is distinct from 'queued'$$);
 select ddl.enqueue('lists.list_imports', 'undo_import', 'update', $$r.status = 'undoing' and o.status is distinct from 'undoing'$$);
 select ddl.notify_progress('lists.list_imports', 'update');
