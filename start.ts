@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { ApiClient } from "./db/seed/api-client.ts";
 import { pushDemoList, type DemoSummary } from "./db/seed/demo-list.ts";
+import { fillDemoTenants } from "./db/seed/demo-data.ts";
 import { createDemoTenants, DEMO_PASSWORD, DEMO_TENANTS } from "./db/seed/demo-tenants.ts";
 import { createDemoBar } from "./db/seed/demo-bar.ts";
 import { childEnvironment, loadConfig, projectDir, redactConfig, type Config } from "./lib/config.ts";
@@ -26,7 +27,10 @@ async function main(): Promise<void> {
     await ensureRoles(urls);
     await ensureDatabase(urls.admin);
     await migrate(urls.admin, report);
-    if (config.nodeEnv !== "production") await createDemoTenants(urls.admin);
+    if (config.nodeEnv !== "production") {
+      await createDemoTenants(urls.admin);
+      await fillDemoTenants(urls.admin);
+    }
     const url = await startProcesses(config, urls, lifecycle, log);
     const demo = config.nodeEnv === "production" ? undefined : await sendDemoList(url, log);
     print(summary(config, url, demo));

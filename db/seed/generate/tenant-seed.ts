@@ -26,28 +26,52 @@ export interface TenantSeed {
 
 const twoYears = 2 * 365 * 86_400_000;
 
-/** The frame of tenant number `index`, with random numbers of its own, so that one tenant does not depend on the others. */
+/** The frame of generated tenant number `index`, with random numbers of its own, so that one tenant does not depend on the others. */
 export function createTenantSeed(client: Client, options: SeedOptions, index: number, size: number): TenantSeed {
   const random = createRandom(options.seed * 100_003 + index);
   const since = new Date(options.until.getTime() - twoYears);
+  const frame = { slug: `${options.prefix}-${index + 1}`, tenantId: random.id(since), size, people: [] };
+  return createSeed(client, random, since, options.until, frame);
+}
+
+/** The frame of a tenant that exists, with its members; what is written into it ends now. */
+export async function continueTenantSeed(
+  client: Client,
+  tenant: { tenantId: string; slug: string; size: number; number: number },
+): Promise<TenantSeed> {
+  const { rows } = await client.query<TenantSeed["people"][number]>(
+    `select a.id as "actorId", m.user_id as "userId", m.id as "membershipId" from iam.memberships m
+     join iam.actors a on a.tenant_id = m.tenant_id and a.membership_id = m.id
+     where m.tenant_id = $1 and m.deleted_at is null order by m.created_at, m.id`,
+    [tenant.tenantId],
+  );
+  const until = new Date();
+  until.setUTCHours(0, 0, 0, 0);
+  const since = new Date(until.getTime() - twoYears);
+  return createSeed(client, createRandom(tenant.number), since, until, { ...tenant, people: rows });
+}
+
+function createSeed(
+  client: Client,
+  random: Random,
+  since: Date,
+  until: Date,
+  frame: Pick<TenantSeed, "slug" | "tenantId" | "size" | "people">,
+): TenantSeed {
   const written = new Map<string, number>();
   const ids = new Map<string, string[]>();
-  const tenantId = random.id(since);
   return {
+    ...frame,
     client,
     random,
-    slug: `${options.prefix}-${index + 1}`,
-    tenantId,
-    size,
     since,
-    until: options.until,
-    people: [],
+    until,
     written,
     ids,
     copy: async (table, rows, { remember = false } = {}) => {
       const own: string[] = remember ? (ids.get(table) ?? []) : [];
       if (remember) ids.set(table, own);
-      const count = await copyRows(client, table, withTenant(rows, tenantId, remember ? own : undefined));
+      const count = await copyRows(client, table, withTenant(rows, frame.tenantId, remember ? own : undefined));
       written.set(table, (written.get(table) ?? 0) + count);
     },
   };
