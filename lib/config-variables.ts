@@ -80,6 +80,12 @@ export const variables = {
     "15",
     "How long an access token lives, in minutes.",
   ),
+  refreshTokenDays: variable(
+    "ROWHOUSE_REFRESH_TOKEN_DAYS",
+    int(1, 365),
+    "30",
+    "How long a session lasts after its last use, in days.",
+  ),
   logLevel: variable(
     "ROWHOUSE_LOG_LEVEL",
     z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { PgAggregatesPreset } from "@graphile/pg-aggregates";
+import { PgManyToManyPreset } from "@graphile-contrib/pg-many-to-many";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
 import type { Config } from "../lib/config.ts";
@@ -12,9 +13,8 @@ import { exportPreset } from "./plugins/export-plugin.ts";
 import { errorPreset } from "./plugins/error-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
-import { LoginPlugin } from "./plugins/login-plugin.ts";
+import { SignInPlugin } from "./plugins/sign-in-plugin.ts";
 import { KeysetPlugin } from "./plugins/keyset-plugin.ts";
-import { ManyToManyPreset } from "./plugins/many-to-many-plugin.ts";
 import { NamingPreset } from "./plugins/naming-plugin.ts";
 import { pageSizePlugin } from "./plugins/page-size-plugin.ts";
 import { OperationPlugin } from "./plugins/operation-plugin.ts";
@@ -93,7 +93,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       NamingPreset,
       PostGraphileConnectionFilterPreset,
       PgAggregatesPreset,
-      ManyToManyPreset,
+      PgManyToManyPreset,
       DomainVerbsPreset,
       errorPreset(log),
       exportPreset(config),
@@ -121,7 +121,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
         },
         { introspection: config.nodeEnv !== "production" },
       ),
-      LoginPlugin,
+      SignInPlugin,
       ProgressPlugin,
       OperationPlugin,
     ],

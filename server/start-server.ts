@@ -9,6 +9,8 @@ import { createMetrics } from "../lib/metrics.ts";
 import { createPool } from "../lib/pool.ts";
 import { createApp, type ServerContext } from "./app.ts";
 import { createAccessTokens } from "./auth/access-tokens.ts";
+import { watchRevocations } from "./auth/revocations.ts";
+import { withRevocations } from "./auth/token-verifier.ts";
 import { isMigrated } from "./http/health.ts";
 import { listen } from "./http/listen.ts";
 import { makePreset } from "./preset.ts";
@@ -56,8 +58,11 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   });
   lifecycle.onClose("change listener", () => listener.close());
 
-  const tokens = createAccessTokens(config);
-  const services: Services = { pool, tokens, changes };
+  const revocations = await watchRevocations(pool, log);
+  lifecycle.onClose("revocations", async () => revocations.close());
+  const tokens = withRevocations(createAccessTokens(config), revocations);
+  const { refreshTokenDays } = config;
+  const services: Services = { pool, tokens, revocations, refreshTokenDays, changes };
   const pgl = postgraphile({
     extends: [makePreset({ pool, config, log })],
     grafast: { context: () => ({ services }) },
@@ -80,6 +85,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
     path: "/graphql",
     grafserv,
     tokens,
+    revocations,
     log,
     metrics,
     messageBytesMax: config.bodyBytesMax,

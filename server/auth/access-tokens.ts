@@ -8,7 +8,7 @@ import { tokenRoles, type Session } from "./session.ts";
 /** Signs and verifies access tokens. */
 export interface AccessTokens {
   /** A signed token for a session, and when it ends; it lives `minutes`, or as long as the settings say. */
-  sign(session: Omit<Session, "expiresAt">, minutes?: number): { token: string; expiresAt: Date };
+  sign(session: Omit<Session, "expiresAt" | "tokenId">, minutes?: number): { token: string; expiresAt: Date };
   /** The session of a token; throws UNAUTHENTICATED, saying what is wrong with it. */
   verify(token: string): Session;
 }
@@ -23,6 +23,8 @@ const claimsSchema = z.object({
   sub: z.uuid().optional(),
   tenant_id: z.uuid().optional(),
   actor_id: z.uuid().optional(),
+  sid: z.uuid().optional(),
+  jti: z.uuid().optional(),
   role: z.enum(tokenRoles),
   iat: z.int(),
   exp: z.int(),
@@ -34,10 +36,13 @@ export function createAccessTokens(config: Config): AccessTokens {
   const { jwtIssuer: issuer, jwtAudience: audience } = config;
 
   return {
-    sign({ userId, tenantId, actorId, role }, minutes = config.accessTokenMinutes) {
+    sign({ userId, tenantId, actorId, sessionId, role }, minutes = config.accessTokenMinutes) {
       const iat = Math.floor(Date.now() / 1000);
       const exp = iat + minutes * 60;
-      const claims = { sub: userId, tenant_id: tenantId, actor_id: actorId, role, iat, exp, jti: randomUUID() };
+      const claims = {
+        ...{ sub: userId, tenant_id: tenantId, actor_id: actorId, sid: sessionId, role },
+        ...{ iat, exp, jti: randomUUID() },
+      };
       const token = jwt.sign(JSON.parse(JSON.stringify(claims)) as object, key, {
         algorithm: "HS256",
         issuer,
@@ -67,7 +72,7 @@ function sessionOf(payload: JwtPayload | string): Session {
     const issue = parsed.error.issues[0];
     throw refused(`has a claim ${String(issue?.path[0] ?? "")} that is missing or not valid`);
   }
-  const { sub, tenant_id, actor_id, role, iat, exp } = parsed.data;
+  const { sub, tenant_id, actor_id, sid, jti, role, iat, exp } = parsed.data;
   if (exp - iat > tokenMinutesMax * 60) throw refused(`is valid for more than ${tokenMinutesMax} minutes`);
   if (iat > Date.now() / 1000 + clockSkewSeconds) throw refused("was issued in the future");
   if ((tenant_id === undefined) !== (actor_id === undefined))
@@ -77,6 +82,8 @@ function sessionOf(payload: JwtPayload | string): Session {
     userId: sub?.toLowerCase(),
     tenantId: tenant_id?.toLowerCase(),
     actorId: actor_id?.toLowerCase(),
+    sessionId: sid?.toLowerCase(),
+    tokenId: jti?.toLowerCase(),
     role,
     expiresAt: exp,
   };

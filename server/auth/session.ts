@@ -11,6 +11,10 @@ export interface Session {
   readonly actorId?: string | undefined;
   /** Undefined when nobody is signed in. */
   readonly role?: TokenRole | undefined;
+  /** The session whose refresh token this access token came with, if it has one. */
+  readonly sessionId?: string | undefined;
+  /** The access token's own id. */
+  readonly tokenId?: string | undefined;
   /** When the token ends, in seconds since 1970. */
   readonly expiresAt?: number | undefined;
 }

@@ -1,11 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { NextFunction, Request, Response } from "express";
 import { anonymous, type Session } from "../auth/session.ts";
+import type { ClientInfo } from "../auth/sessions.ts";
 
 /** What is known of the request, or socket operation, that is being served. */
 export interface RequestScope {
   readonly requestId: string;
+  /** Where it comes from. */
+  readonly client: ClientInfo;
   session: Session;
   /** Kind and name of the GraphQL operation, such as `query ListPage`. */
   operation?: string | undefined;
@@ -39,9 +43,15 @@ export function requestIdOf(sent: string | string[] | undefined): string {
   return typeof sent === "string" && saneId.test(sent) ? sent : randomUUID();
 }
 
+/** Where a request comes from: the peer of its connection, and what it calls itself. */
+export function clientOf({ socket, headers }: IncomingMessage): ClientInfo {
+  return { ipAddress: socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, ""), userAgent: headers["user-agent"] };
+}
+
 /** Opens the scope of a request and names its id in the response. */
 export function requestScope(req: Request, res: Response, next: NextFunction): void {
-  const scope: RequestScope = { requestId: requestIdOf(req.headers["x-request-id"]), session: anonymous };
+  const requestId = requestIdOf(req.headers["x-request-id"]);
+  const scope: RequestScope = { requestId, client: clientOf(req), session: anonymous };
   res.locals["scope"] = scope;
   res.setHeader("X-Request-Id", scope.requestId);
   withRequestScope(scope, next);

@@ -8,8 +8,9 @@ import { RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type { AccessTokens } from "../auth/access-tokens.ts";
 import { sessionOfHeader } from "../auth/authenticate.ts";
+import type { Revocations } from "../auth/revocations.ts";
 import type { Session } from "../auth/session.ts";
-import { withRequestScope, type RequestScope } from "../http/request-scope.ts";
+import { clientOf, withRequestScope, type RequestScope } from "../http/request-scope.ts";
 import type { Flow } from "./flow.ts";
 
 /** What is known of a socket. */
@@ -21,12 +22,14 @@ export interface SocketState {
   readonly operations: Map<string, { readonly scope: RequestScope; readonly started: number }>;
   session?: Session;
   expiry?: NodeJS.Timeout;
+  stopWatching?: () => void;
 }
 
 /** How the sockets speak. Times are in milliseconds. */
 export interface SocketProtocolOptions {
   readonly grafserv: GrafservBase;
   readonly tokens: AccessTokens;
+  readonly revocations: Pick<Revocations, "isRevoked" | "onRevoked">;
   readonly log: Log;
   /** How long a socket may stay open without a connection_init. */
   readonly initTimeoutMs: number;
@@ -71,6 +74,10 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
         extra.socket.close(4401, closeReason(reason));
         return false;
       }
+      const { session } = extra;
+      extra.stopWatching = options.revocations.onRevoked(() => {
+        if (options.revocations.isRevoked(session)) extra.socket.close(4401, "The session was ended.");
+      });
       const untilExpiry = (extra.session.expiresAt ?? 0) * 1000 - Date.now();
       extra.expiry = setTimeout(() => extra.socket.close(4401, "The access token has expired."), untilExpiry);
       return true;
@@ -80,7 +87,8 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
       const state = ctx.extra;
       const session = state.session;
       if (session === undefined) throw new Error("A socket got to its operations without a session.");
-      const scope: RequestScope = { requestId: randomUUID(), session, whenIdle: () => state.flow.whenIdle() };
+      const client = clientOf(state.request);
+      const scope: RequestScope = { requestId: randomUUID(), client, session, whenIdle: () => state.flow.whenIdle() };
       state.operations.set(id, { scope, started: performance.now() });
       // What the client has completed is gone from here at once, though it may still be winding down.
       if (Object.keys(ctx.subscriptions).length > operationsMax) {
@@ -103,6 +111,7 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
     onComplete: (ctx, id) => ended(ctx.extra, id),
     onClose({ extra }) {
       clearTimeout(extra.expiry);
+      extra.stopWatching?.();
       for (const id of [...extra.operations.keys()]) ended(extra, id);
     },
   });

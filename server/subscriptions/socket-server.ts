@@ -5,6 +5,7 @@ import type { GrafservBase } from "postgraphile/grafserv";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Log } from "../../lib/log.ts";
 import type { AccessTokens } from "../auth/access-tokens.ts";
+import type { Revocations } from "../auth/revocations.ts";
 import { createFlow } from "./flow.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createSocketProtocol, type SocketState } from "./socket-protocol.ts";
@@ -15,6 +16,7 @@ export interface SocketServerOptions {
   readonly path: string;
   readonly grafserv: GrafservBase;
   readonly tokens: AccessTokens;
+  readonly revocations: Pick<Revocations, "isRevoked" | "onRevoked">;
   readonly log: Log;
   readonly metrics: Registry;
   readonly messageBytesMax: number;

@@ -22,7 +22,7 @@ import { insertRowOfEach, type RowIds } from "../support/rows.ts";
 const schema = buildSchema(readFileSync(new URL("../../server/schema.graphql", import.meta.url), "utf8"));
 const queries = Object.values(schema.getQueryType()!.getFields());
 const mutations = Object.values(schema.getMutationType()!.getFields()).filter((field) => field.name !== "login");
-const connections = queries.filter((field) => field.args.some((arg) => arg.name === "first"));
+const connections = queries.filter((field) => getNamedType(field.type).name.endsWith("Connection"));
 const lookups = queries.filter((field) => field.args.some((arg) => ["id", "rowId"].includes(arg.name)));
 
 let database: TestDatabase;
@@ -63,25 +63,14 @@ afterAll(async () => {
 });
 
 test("no query finds a row of another tenant by its id", async () => {
-  const asked = lookups.flatMap((field) => {
-    const args = field.args.filter((arg) => isNonNullType(arg.type));
-    return args.length === 1 ? [`${field.name}(${args[0]!.name}: $${args[0]!.name}) { __typename }`] : [];
-  });
-  for (let start = 0; start < asked.length; start += 20) {
-    const fields = asked.slice(start, start + 20).join(" ");
-    const declared = ["$id: ID!", "$rowId: UUID!"]
-      .filter((each) => fields.includes(`${each.split(":")[0]})`))
-      .join(", ");
+  for (const field of lookups)
     for (const { typeId, rowId } of foreign) {
-      const variables = { id: typeId, rowId };
-      const { data } = await api.send(globex, `query (${declared}) { ${fields} }`, variables);
-      expect({ fields, typeId, found: Object.values(data).filter((found) => found !== null) }).toEqual({
-        fields,
-        typeId,
-        found: [],
-      });
+      const args = field.args.filter((arg) => isNonNullType(arg.type));
+      if (args.length !== 1) continue;
+      const value = args[0]!.name === "rowId" ? rowId : typeId;
+      const { data } = await api.send(globex, `{ found: ${field.name}(${args[0]!.name}: "${value}") { __typename } }`);
+      expect({ field: field.name, found: data?.found ?? null }).toEqual({ field: field.name, found: null });
     }
-  }
   expect(lookups.length).toBeGreaterThan(20);
 });
 

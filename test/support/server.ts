@@ -33,9 +33,12 @@ export interface TestServer {
   remove(): Promise<void>;
 }
 
-/** Starts a server on a fresh database. */
-export async function startTestServer(settings: Record<string, string> = {}): Promise<TestServer> {
-  const database = await createTestDatabase();
+/** Starts a server, on a fresh database unless it is given one that another server uses already. */
+export async function startTestServer(
+  settings: Record<string, string> = {},
+  shared?: TestDatabase,
+): Promise<TestServer> {
+  const database = shared ?? (await createTestDatabase());
   const config = testConfig("data", { PORT: "0", ...settings });
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void logged.push(JSON.parse(line)) });

@@ -22,3 +22,9 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/find_tenant_actors.sql
 --!include iam/create_tenant.sql
 --!include iam/create_user.sql
+--!include iam/open_session.sql
+--!include iam/exchange_session_token.sql
+--!include iam/end_sessions.sql
+--!include iam/revoked_tokens.sql
+--!include iam/login_attempts.sql
+--!include iam/change_password.sql

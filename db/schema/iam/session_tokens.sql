@@ -14,3 +14,4 @@ create unique index if not exists session_tokens_token_hash_key on private.sessi
 create unique index if not exists session_tokens_unused_key on private.session_tokens (tenant_id, session_id) where used_at is null;
 select ddl.foreign_key('private.session_tokens', 'session_id', 'iam.sessions', 'cascade');
 select ddl.private_table('private.session_tokens');
+grant select, insert, update on private.session_tokens to rowhouse_definer;

@@ -27,3 +27,6 @@ select ddl.policy('iam.sessions', 'select_own', 'for select to rowhouse_viewer u
 select ddl.policy('iam.sessions', 'select_admin', 'for select to rowhouse_admin using (true)');
 select ddl.trigger('iam.sessions', '_200_revoked', $$before update for each row
   when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at) execute function iam.guard_revoked()$$);
+-- Servers ask again and again which sessions were ended since.
+create index if not exists sessions_revoked_at_idx on iam.sessions (revoked_at) where revoked_at is not null;
+grant select, insert, update on iam.sessions to rowhouse_definer;
