@@ -1,6 +1,5 @@
 import type { Pool } from "pg";
 import { PgAggregatesPreset } from "@graphile/pg-aggregates";
-import { PgManyToManyPreset } from "@graphile-contrib/pg-many-to-many";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
 import type { Config } from "../lib/config.ts";
@@ -15,6 +14,7 @@ import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
 import { SignInPlugin } from "./plugins/sign-in-plugin.ts";
 import { KeysetPlugin } from "./plugins/keyset-plugin.ts";
+import { ManyToManyPreset } from "./plugins/many-to-many-plugin.ts";
 import { NamingPreset } from "./plugins/naming-plugin.ts";
 import { pageSizePlugin } from "./plugins/page-size-plugin.ts";
 import { OperationPlugin } from "./plugins/operation-plugin.ts";
@@ -93,7 +93,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       NamingPreset,
       PostGraphileConnectionFilterPreset,
       PgAggregatesPreset,
-      PgManyToManyPreset,
+      ManyToManyPreset,
       DomainVerbsPreset,
       errorPreset(log),
       exportPreset(config),

@@ -1,4 +1,4 @@
-import { lambda } from "postgraphile/grafast";
+import { constant, lambda } from "postgraphile/grafast";
 import { RowhouseError } from "../../lib/errors.ts";
 
 /** How long pages are, in rows. */
@@ -58,9 +58,11 @@ export function pageSizePlugin(sizes: PageSizes): GraphileConfig.Plugin {
             ...field,
             plan($parent: any, args: any, info: any) {
               const $connection = plan($parent, args, info);
-              const $last = args.getRaw("last");
+              // A function that returns rows is read from its beginning only.
+              const $sent = args.getRaw("last");
+              const $last = $sent ?? constant(null);
               $connection.setFirst(lambda([args.getRaw("first"), $last], effectiveFirst as any, true));
-              $connection.setLast(lambda($last, effectiveLast, true));
+              if ($sent) $connection.setLast(lambda($last, effectiveLast, true));
               // Saying how long the page is does not mean that its rows are wanted: totalCount alone needs none.
               $connection.neededCollection = false;
               return $connection;

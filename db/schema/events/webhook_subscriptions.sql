@@ -6,7 +6,8 @@ create table if not exists events.webhook_subscriptions (
   description text constraint webhook_subscriptions_description_check check (length(description) <= 5000),
   url text not null constraint webhook_subscriptions_url_check check (url ~ '^https?://[^\s/@]+(/\S*)?$' and length(url) <= 2000),
   types text[] not null default '{}' constraint webhook_subscriptions_types_check
-    check (array_position(types, null) is null and array_to_string(types, ' ') ~ '^([a-z0-9_.]+(\.\*)?( [a-z0-9_.]+(\.\*)?)*)?$'),
+    check (array_position(types, null) is null and array_to_string(types, '') ~ '^[a-z0-9_.*]*$'
+      and array_to_string(types, ' ') ~ '^([a-z0-9_.]+(\.\*)?( [a-z0-9_.]+(\.\*)?)*)?$'),
   api_version text not null default '1' constraint webhook_subscriptions_api_version_check check (length(api_version) between 1 and 20),
   status events.webhook_subscription_status not null default 'active',
   disabled_reason events.webhook_subscription_end,

@@ -5,5 +5,5 @@ begin atomic
   where r.tenant_id = blueprint.tenant_id and r.blueprint_version_id in (
     select v.id from pipeline.blueprint_versions v where v.tenant_id = blueprint.tenant_id and v.blueprint_id = blueprint.id);
 end;
-comment on function pipeline.blueprints_runs(pipeline.blueprints) is E'@sortable\nRuns of the blueprint, of whichever version.';
+comment on function pipeline.blueprints_runs(pipeline.blueprints) is E'@behavior +order\nRuns of the blueprint, of whichever version.';
 grant execute on function pipeline.blueprints_runs(pipeline.blueprints) to rowhouse_viewer;
