@@ -3,3 +3,12 @@ create schema if not exists inbox;
 comment on schema inbox is 'Conversations with people, and who answers them.';
 grant usage on schema inbox to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 
+--!include inbox/types.sql
+--!include inbox/inbox_sla_policies.sql
+--!include inbox/inbox_threads.sql
+--!include inbox/inbox_messages.sql
+--!include inbox/count_thread_messages.sql
+--!include inbox/inbox_assignments.sql
+--!include inbox/inbox_sla_clocks.sql
+--!include inbox/inbox_canned_responses.sql
+--!include inbox/assign_thread.sql

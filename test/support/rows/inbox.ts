@@ -1,3 +1,7 @@
 import type { SpecialValues } from "./special-values.ts";
 
-export const inboxValues: SpecialValues = {};
+export const inboxValues: SpecialValues = {
+  "inbox.inbox_canned_responses.shortcut": () => "thanks",
+  "inbox.inbox_sla_policies.first_response_minutes": () => 30,
+  "inbox.inbox_sla_policies.resolution_minutes": () => 480,
+};
