@@ -1,5 +1,6 @@
 import { commit } from "./commit.ts";
 import type { Command } from "./command.ts";
+import { counters } from "./counters.ts";
 import { lint } from "./lint.ts";
 import { migrate } from "./migrate.ts";
 import { reset } from "./reset.ts";
@@ -7,7 +8,7 @@ import { status } from "./status.ts";
 import { watch } from "./watch.ts";
 
 /** The verbs of npm run db:<verb>. */
-export const commands: Readonly<Record<string, Command>> = { watch, commit, migrate, status, reset, lint };
+export const commands: Readonly<Record<string, Command>> = { watch, commit, migrate, status, reset, lint, counters };
 
 /** One line for each verb. */
 export function describeCommands(): string {

@@ -7,3 +7,4 @@ grant usage on schema app to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include app/session.sql
 --!include app/stamp.sql
 --!include app/guards.sql
+--!include app/roll_up_slot.sql

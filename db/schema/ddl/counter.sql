@@ -32,6 +32,8 @@ begin
     $body$ $sql$, v_function, p_parent, p_count, p_key, v_living);
   execute format('revoke all on function %s() from public', v_function);
   execute format('comment on function %s() is %L', v_function, format('Keeps %s of %s, set-wise: one update per statement.', p_count, p_parent));
+  perform ddl.recount(p_parent, '{id}', array[p_count],
+    format('select tenant_id, %I as id, count(*) as %I from %s where %I is not null and %s group by 1, 2', p_key, p_count, p_table, p_key, v_living), p_count);
   foreach v_event in array array['insert', 'update', 'delete'] loop
     perform ddl.trigger(p_table, format('_300_%s_on_%s', p_count, v_event), format('after %s referencing %s for each statement execute function %s()',
       v_event, case v_event when 'insert' then 'new table as new_rows' when 'delete' then 'old table as old_rows'

@@ -14,6 +14,9 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/state_machine.sql
 --!include ddl/private_table.sql
 --!include ddl/foreign_key.sql
+--!include ddl/each.sql
+--!include ddl/recount.sql
 --!include ddl/counter.sql
+--!include ddl/roll_up.sql
 --!include ddl/enqueue.sql
 --!include ddl/notify_progress.sql

@@ -9,6 +9,7 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/list_imports_upload_path.sql
 --!include lists/list_entries.sql
 --!include lists/list_entries_indexes.sql
+--!include lists/list_entry_totals.sql
 --!include lists/list_import_rows.sql
 --!include lists/import_staging.sql
 --!include lists/start_import.sql
@@ -30,6 +31,7 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/enrichment_plan_steps.sql
 --!include lists/enrichment_queue_jobs.sql
 --!include lists/enrichment_results.sql
+--!include lists/enrichment_result_totals.sql
 --!include lists/run_enrichment_plan.sql
 --!include lists/cancel_enrichment_run.sql
 --!include lists/auto_run_enrichment.sql
@@ -46,3 +48,6 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/resolve_export_columns.sql
 --!include lists/start_export.sql
 --!include lists/cancel_export.sql
+--!include lists/list_quality.sql
+--!include lists/enrichment_coverage.sql
+--!include lists/export_volume.sql
