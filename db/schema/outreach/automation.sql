@@ -1,1 +1,23 @@
 -- Sequences, workflows, experiments, tasks, attempts.
+--!include outreach/types_automation.sql
+--!include outreach/sequences.sql
+--!include outreach/sequence_steps.sql
+--!include outreach/reorder_sequence_steps.sql
+--!include outreach/sequence_enrollments.sql
+--!include outreach/sequence_step_executions.sql
+--!include outreach/sequence_schedules.sql
+--!include outreach/workflows.sql
+--!include outreach/workflow_versions.sql
+--!include outreach/workflows_published_version.sql
+--!include outreach/check_workflow_graph.sql
+--!include outreach/publish_workflow.sql
+--!include outreach/workflow_runs.sql
+--!include outreach/workflow_run_steps.sql
+--!include outreach/workflow_schedules.sql
+--!include outreach/step_experiments.sql
+--!include outreach/step_experiment_variants.sql
+--!include outreach/enrollment_variant_assignments.sql
+--!include outreach/tasks.sql
+--!include outreach/attempt_logs.sql
+--!include outreach/number_attempts.sql
+--!include outreach/attempt_outcomes.sql
