@@ -4,6 +4,8 @@ with spaces as (
 ),
 rels as (
   select c.*, c.oid::regclass::text as name from pg_class c where relnamespace in (select oid from spaces) and relkind in ('r', 'p', 'v', 'm', 'S')
+    -- Months come and go with the clock; the default partition is always there.
+    and not (relispartition and relname ~ '_y[0-9]{4}m[0-9]{2}$')
 ),
 acls as (
   select oid, classid, string_agg(format('%s=%s/%s', grantee, privs, grantor), ' ' order by grantee, grantor) as acl

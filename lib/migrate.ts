@@ -15,7 +15,19 @@ export async function migrate(adminUrl: string, report: Report = () => undefined
   await withSetupLock(adminUrl, async () => {
     await installQueue(adminUrl);
     await withLedger(adminUrl, report, (settings) => graphileMigrate.migrate(settings));
+    for (const done of await keepPartitions(adminUrl)) report(`partitions: ${done}`);
   });
+}
+
+/** Makes the months to come of the tables that are cut into months; returns what it did. The worker does so daily, too. */
+export async function keepPartitions(adminUrl: string): Promise<string[]> {
+  const client = await connectAdmin(adminUrl);
+  try {
+    const { rows } = await client.query<{ done: string[] }>("select private.keep_partitions() as done");
+    return rows[0]!.done;
+  } finally {
+    await client.end();
+  }
 }
 
 /** Makes the database when it is missing, with the queue in it, and nothing of our own. */

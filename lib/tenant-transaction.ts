@@ -5,13 +5,16 @@ export interface TenantClaims {
   readonly tenantId: string;
   /** The actor that changes are recorded for; none leaves them without one. */
   readonly actorId?: string | undefined;
+  /** The job or request on whose account they are made. */
+  readonly requestId?: string | undefined;
 }
 
 /** The statement that opens a transaction as rowhouse_system within one tenant, behind the same policies as requests. */
-export function beginAsSystem({ tenantId, actorId }: TenantClaims): string {
+export function beginAsSystem({ tenantId, actorId, requestId }: TenantClaims): string {
   return `begin; select set_config('role', 'rowhouse_system', true),
     set_config('jwt.claims.tenant_id', ${escapeLiteral(tenantId)}, true),
-    set_config('jwt.claims.actor_id', ${escapeLiteral(actorId ?? "")}, true)`;
+    set_config('jwt.claims.actor_id', ${escapeLiteral(actorId ?? "")}, true),
+    set_config('rowhouse.request_id', ${escapeLiteral(requestId ?? "")}, true), set_config('rowhouse.ip', '', true)`;
 }
 
 /** Runs `work` in one transaction of a tenant as rowhouse_system; whatever it throws rolls everything back. */

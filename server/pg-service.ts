@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { createWithPgClient, makePgService } from "postgraphile/adaptors/pg";
 import { RowhouseError } from "../lib/errors.ts";
 import { pgSettings } from "./auth/session.ts";
-import { currentSession } from "./http/request-scope.ts";
+import { currentRequest, currentSession } from "./http/request-scope.ts";
 
 /** The schemas whose tables and functions the API shows. */
 export const apiSchemas = ["iam", "pipeline", "crm", "lists", "outreach", "inbox", "tracking", "events", "audit"];
@@ -29,7 +29,10 @@ export function createPgService(pool: Pool): GraphileConfig.PgServiceConfigurati
     pool: pool as never,
     schemas: apiSchemas,
     pubsub: false,
-    pgSettings: () => pgSettings(currentSession()),
+    pgSettings: () => {
+      const { requestId, client } = currentRequest() ?? {};
+      return pgSettings(currentSession(), { requestId, ipAddress: client?.ipAddress });
+    },
     pgSettingsForIntrospection: { role: "rowhouse_admin" },
   });
   const adaptor = { ...service.adaptor, createWithPgClient: createWithRoleClient } as typeof service.adaptor;

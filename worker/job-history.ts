@@ -41,6 +41,7 @@ export async function claimJob(pool: Pool, tenantId: string, jobId: string, work
   const attemptOf = (row: JobRow): Attempt => ({
     tenantId,
     jobId,
+    requestId: jobId,
     workerId,
     number: row.attempt_count,
     maxAttempts: row.max_attempts,

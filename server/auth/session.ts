@@ -37,13 +37,21 @@ export function databaseRole(session: Session): string {
   return session.tenantId === undefined ? "rowhouse_viewer" : databaseRoles[session.role];
 }
 
+/** From which request a transaction comes, for the audit log. */
+export interface RequestOrigin {
+  readonly requestId?: string | undefined;
+  readonly ipAddress?: string | undefined;
+}
+
 /** The settings of each transaction of a session; every key is always present, so nothing is left to the connection. */
-export function pgSettings(session: Session): Record<string, string> {
+export function pgSettings(session: Session, { requestId, ipAddress }: RequestOrigin = {}): Record<string, string> {
   return {
     role: databaseRole(session),
     "jwt.claims.sub": session.userId ?? "",
     "jwt.claims.tenant_id": session.tenantId ?? "",
     "jwt.claims.actor_id": session.actorId ?? "",
     "jwt.claims.role": session.role ?? "",
+    "rowhouse.request_id": requestId ?? "",
+    "rowhouse.ip": ipAddress ?? "",
   };
 }

@@ -1,6 +1,7 @@
 import { cancelAbandonedImports } from "./cancel-abandoned-imports.ts";
 import { enrichBatch } from "./enrich-batch.ts";
 import { exportList } from "./export-list.ts";
+import { keepPartitions } from "./keep-partitions.ts";
 import { mergeImport } from "./merge-import.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
 import { undoImport } from "./undo-import.ts";
@@ -11,6 +12,7 @@ export const tasks = [
   cancelAbandonedImports,
   enrichBatch,
   exportList,
+  keepPartitions,
   mergeImport,
   removeExpiredExports,
   undoImport,

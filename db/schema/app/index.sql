@@ -8,3 +8,4 @@ grant usage on schema app to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include app/stamp.sql
 --!include app/guards.sql
 --!include app/roll_up_slot.sql
+--!include app/uuid_at.sql

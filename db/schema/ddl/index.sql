@@ -12,6 +12,7 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/tenant_table.sql
 --!include ddl/append_only.sql
 --!include ddl/state_machine.sql
+--!include ddl/partition_by_month.sql
 --!include ddl/private_table.sql
 --!include ddl/foreign_key.sql
 --!include ddl/each.sql
@@ -20,3 +21,4 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/roll_up.sql
 --!include ddl/enqueue.sql
 --!include ddl/notify_progress.sql
+--!include ddl/audit.sql

@@ -17,8 +17,8 @@ create table if not exists events.events (
   request_id text constraint events_request_id_check check (length(request_id) <= 200),
   created_at timestamptz not null default now(),
   constraint events_pkey primary key (tenant_id, id)
-);
-comment on table events.events is E'@typeid evt\nSomething that happened in this tenant: the durable, ordered feed of changes.';
+) partition by range (id);
+comment on table events.events is E'@typeid evt\n@foreignKey (tenant_id, actor_id) references iam.actors (tenant_id, id)|@foreignFieldName events\nSomething that happened in this tenant: the durable, ordered feed of changes.';
 comment on column events.events.transaction_id is
   E'@behavior -*\nThe transaction that wrote it: what is below the oldest one still running is complete, and is read in this order.';
 comment on column events.events.type is 'What happened: contact.created, list_import.completed, …';
@@ -34,6 +34,7 @@ comment on column events.events.request_id is 'The request that caused it, as in
 create index if not exists events_feed_idx on events.events (tenant_id, transaction_id, id);
 create index if not exists events_type_idx on events.events (tenant_id, type, id);
 create index if not exists events_subject_id_idx on events.events (tenant_id, subject_id, id);
-select ddl.foreign_key('events.events', 'actor_id', 'iam.actors', 'set null');
-comment on constraint events_actor_id_fkey on events.events is E'@foreignFieldName events';
+create index if not exists events_actor_id_idx on events.events (tenant_id, actor_id, id);
+comment on column events.events.actor_id is 'Actor who caused it. No reference: what happened stays true when the actor is gone.';
 select ddl.append_only('events.events');
+select ddl.partition_by_month('events.events', interval '90 days');

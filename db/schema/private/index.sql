@@ -7,3 +7,5 @@ grant usage, create on schema private to rowhouse_definer, rowhouse_worker;
 
 --!include private/add_worker_jobs.sql
 --!include private/worker_heartbeats.sql
+--!include private/partitioned_tables.sql
+--!include private/keep_partitions.sql

@@ -1,0 +1,3 @@
+select ddl.enum('audit.audit_action', '{
+  "create": "A row was made.", "update": "Values changed.", "delete": "A row was deleted, or marked as deleted.", "restore": "A deleted row came back."
+}', 'What was done to a row.');
