@@ -4,7 +4,7 @@ select format('%s.%s', c.oid::regclass, a.attname) as object, 'has no comment' a
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 left join pg_type t on t.oid = a.atttypid and t.typtype = 'd'
-where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
+where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
   and col_description(c.oid, a.attnum) is null
   and t.oid is null -- a domain describes its values
   and a.attname !~ '_(at|count)$'

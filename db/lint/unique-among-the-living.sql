@@ -6,4 +6,6 @@ from pg_index i
 join pg_class c on c.oid = i.indrelid and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
 join pg_attribute a on a.attrelid = c.oid and a.attname = 'deleted_at' and not a.attisdropped
 where i.indisunique and not i.indisprimary
+  -- A superset of the primary key forbids nothing; it is there to be referred to.
+  and not exists (select from pg_attribute k where k.attrelid = c.oid and k.attname = 'id' and k.attnum = any (i.indkey))
   and coalesce(pg_get_expr(i.indpred, i.indrelid), '') !~ 'deleted_at IS NULL'

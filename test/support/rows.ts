@@ -42,10 +42,11 @@ async function insertRow(
     );
   }
   const { rows } = await db.query<{ id: string }>(
-    `insert into ${table.name} (${names.join(", ")}) values (${names.map((_, i) => `$${i + 1}`).join(", ")}) returning id`,
+    `insert into ${table.name} (${names.join(", ")}) values (${names.map((_, i) => `$${i + 1}`).join(", ")})
+     on conflict do nothing returning id`,
     values,
   );
-  return rows[0]!.id;
+  return rows[0]?.id ?? (await rowOfTrigger(db, table, tenantId));
 }
 
 /** The table of a reference, when an earlier column refers to it already: a row seldom refers to the same row twice. */
@@ -53,6 +54,14 @@ function secondTarget(table: CatalogueTable, column: CatalogueColumn, names: str
   const key = table.foreignKeys.find((each) => each.column === column.name);
   return table.foreignKeys.find((each) => each !== key && each.target === key?.target && names.includes(each.column))
     ?.target;
+}
+
+/** The row that a trigger made for a row of another table, where there can be only one. */
+async function rowOfTrigger(db: Queryable, table: CatalogueTable, tenantId: string): Promise<string> {
+  const { rows } = await db.query<{ id: string }>(`select id from ${table.name} where tenant_id = $1 limit 1`, [
+    tenantId,
+  ]);
+  return rows[0]!.id;
 }
 
 async function valueOf(
@@ -81,6 +90,7 @@ async function valueOf(
       return {};
     case "boolean":
       return false;
+    case "date":
     case "timestamp with time zone":
       return new Date();
     default:

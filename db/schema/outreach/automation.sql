@@ -21,3 +21,4 @@
 --!include outreach/attempt_logs.sql
 --!include outreach/number_attempts.sql
 --!include outreach/attempt_outcomes.sql
+--!include outreach/messages_origins.sql

@@ -12,15 +12,25 @@ create table if not exists outreach.enrollment_variant_assignments (
 comment on table outreach.enrollment_variant_assignments is E'@typeid eva\nWhich variant of an experiment an enrolled contact was given. It never changes.';
 create unique index if not exists enrollment_variant_assignments_enrollment_experiment_key
   on outreach.enrollment_variant_assignments (tenant_id, sequence_enrollment_id, step_experiment_id);
-create index if not exists enrollment_variant_assignments_variant_idx
-  on outreach.enrollment_variant_assignments (tenant_id, step_experiment_variant_id, step_experiment_id);
 select ddl.foreign_key('outreach.enrollment_variant_assignments', 'sequence_enrollment_id', 'outreach.sequence_enrollments', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.enrollment_variant_assignments', 'step_experiment_id', 'outreach.step_experiments', 'cascade');
--- The variant is one of that experiment: its key carries the experiment.
-select ddl.constraint('outreach.step_experiment_variants', 'step_experiment_variants_id_step_experiment_id_key', 'unique (tenant_id, id, step_experiment_id)');
-select ddl.constraint('outreach.enrollment_variant_assignments', 'enrollment_variant_assignments_step_experiment_variant_id_fkey',
-  'foreign key (tenant_id, step_experiment_variant_id, step_experiment_id) references outreach.step_experiment_variants (tenant_id, id, step_experiment_id) on delete cascade');
+select ddl.foreign_key('outreach.enrollment_variant_assignments', 'step_experiment_variant_id', 'outreach.step_experiment_variants', 'cascade');
+comment on column outreach.enrollment_variant_assignments.step_experiment_id is 'The experiment of the variant; taken from it by the database.';
 comment on constraint enrollment_variant_assignments_sequence_enrollment_id_fkey on outreach.enrollment_variant_assignments is E'@foreignFieldName variantAssignments\n@fieldName enrollment';
 comment on constraint enrollment_variant_assignments_step_experiment_id_fkey on outreach.enrollment_variant_assignments is E'@foreignFieldName assignments\n@fieldName experiment';
 comment on constraint enrollment_variant_assignments_step_experiment_variant_id_fkey on outreach.enrollment_variant_assignments is E'@foreignFieldName assignments\n@fieldName variant';
 select ddl.append_only('outreach.enrollment_variant_assignments');
+
+create or replace function outreach.derive_assignment_experiment() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  -- The key of the table needs the experiment; it is never anything but the variant's.
+  -- A variant that is not there is refused by the reference.
+  new.step_experiment_id := coalesce((select v.step_experiment_id from outreach.step_experiment_variants v
+    where v.tenant_id = new.tenant_id and v.id = new.step_experiment_variant_id), new.step_experiment_id);
+  return new;
+end
+$$;
+comment on function outreach.derive_assignment_experiment() is 'Takes the experiment of an assignment from its variant.';
+select ddl.trigger('outreach.enrollment_variant_assignments', '_300_experiment',
+  'before insert for each row execute function outreach.derive_assignment_experiment()');
