@@ -17,7 +17,8 @@ interface Finding {
 const presented = new WeakSet<object>();
 
 /** What GraphQL's own libraries say without a place in the document, and a client may read. */
-const safeWithoutPlace = /^(Must provide|Unknown operation named|Only (queries|one)|Argument `operationName`)/;
+const safeWithoutPlace =
+  /^(Must provide|Too many (validation )?errors|Unknown operation named|Only (queries|one)|Argument `operationName`)/;
 /** What libraries throw as plain errors although the client is to blame. */
 const clientMistakes = /^(Null literals|Empty objects) are forbidden in filter argument input\.$/;
 

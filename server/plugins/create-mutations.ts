@@ -1,6 +1,7 @@
 import { RowhouseError } from "../../lib/errors.ts";
 import type { WritableTable } from "./writable-tables.ts";
 import { refuseTooMany, type WriteMutation } from "./write-mutation.ts";
+import { plainInput } from "./nested-input.ts";
 import { insertStatement, type Row } from "./write-statements.ts";
 
 const capitalized = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
@@ -9,10 +10,6 @@ const capitalized = (name: string): string => name.charAt(0).toUpperCase() + nam
 export function createMutations(table: WritableTable, rowsMax: number): WriteMutation[] {
   if (!table.canInsert) return [];
   const { one, many, typeName } = table;
-  const listOfRows = (build: any) => {
-    const { GraphQLList, GraphQLNonNull } = build.graphql;
-    return new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(inputType(build, table))));
-  };
   const create: WriteMutation = {
     table,
     fieldName: `create${capitalized(one)}`,
@@ -20,6 +17,7 @@ export function createMutations(table: WritableTable, rowsMax: number): WriteMut
     isBulk: false,
     inputFields: (build) => ({ [one]: { type: new build.graphql.GraphQLNonNull(inputType(build, table)) } }),
     statement: (input) => insertStatement(table, [input[one] as Row], 1),
+    placedRows: (input) => [{ path: one, row: input[one] as Row }],
   };
   if (!table.canBulk) return [create];
   const createMany: WriteMutation = {
@@ -27,17 +25,18 @@ export function createMutations(table: WritableTable, rowsMax: number): WriteMut
     fieldName: `create${capitalized(many)}`,
     description: `Creates up to ${rowsMax} rows in one statement: all of them or none.`,
     isBulk: true,
-    inputFields: (build) => ({ [many]: { type: listOfRows(build) } }),
+    inputFields: (build) => ({ [many]: { type: listOf(build, inputType(build, table)) } }),
     statement(input) {
       const rows = input[many] as Row[];
       refuseTooMany(many, rows.length, rowsMax);
       return insertStatement(table, rows, rowsMax);
     },
+    placedRows: (input) => (input[many] as Row[]).map((row, n) => ({ path: `${many}.${n}`, row })),
   };
-  return [create, createMany, ...upsertMutation(table, rowsMax, listOfRows)];
+  return [create, createMany, ...upsertMutation(table, rowsMax)];
 }
 
-function upsertMutation(table: WritableTable, rowsMax: number, listOfRows: (build: any) => unknown): WriteMutation[] {
+function upsertMutation(table: WritableTable, rowsMax: number): WriteMutation[] {
   const { many, typeName, columns } = table;
   const insertable = [...columns.values()].filter((column) => column.canInsert).map((column) => column.attribute);
   const keys = table.keys.filter((key) =>
@@ -54,15 +53,17 @@ function upsertMutation(table: WritableTable, rowsMax: number, listOfRows: (buil
     inputFields(build) {
       const { GraphQLList, GraphQLNonNull } = build.graphql;
       return {
-        [many]: { type: listOfRows(build) },
+        [many]: { type: listOf(build, plainInput(build, table)) },
         by: {
           type: new GraphQLNonNull(build.getTypeByName(`${typeName}Key`)),
           description: "The key that says which rows are there already.",
         },
-        update: {
-          type: new GraphQLList(new GraphQLNonNull(build.getTypeByName(`${typeName}Field`))),
-          description: "Fields to update where a row is there; all that are given when left out, none when empty.",
-        },
+        ...(updatable.length > 0 && {
+          update: {
+            type: new GraphQLList(new GraphQLNonNull(build.getTypeByName(`${typeName}Field`))),
+            description: "Fields to update where a row is there; all that are given when left out, none when empty.",
+          },
+        }),
       };
     },
     registerTypes(build) {
@@ -77,6 +78,7 @@ function upsertMutation(table: WritableTable, rowsMax: number, listOfRows: (buil
         }),
         "WritePlugin",
       );
+      if (updatable.length === 0) return;
       build.registerEnumType(
         `${typeName}Field`,
         {},
@@ -102,6 +104,11 @@ function upsertMutation(table: WritableTable, rowsMax: number, listOfRows: (buil
 function keyName(table: WritableTable, index: string): string {
   const tableName: string = table.resource.codec.extensions.pg.name;
   return index.replace(new RegExp(`^${tableName}_`), "").replace(/_(key|idx)$/, "");
+}
+
+function listOf(build: any, type: any): unknown {
+  const { GraphQLList, GraphQLNonNull } = build.graphql;
+  return new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(type)));
 }
 
 function inputType(build: any, table: WritableTable): any {

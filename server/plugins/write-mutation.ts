@@ -3,6 +3,8 @@ import { listOfCodec, sideEffectWithPgClientTransaction, TYPES } from "postgraph
 import { sql } from "postgraphile/pg-sql2";
 import { RowhouseError } from "../../lib/errors.ts";
 import { decodeTypeId, encodeTypeId } from "../../lib/type-id.ts";
+import { createNested } from "./nested-create.ts";
+import type { PlacedRow } from "./placed-row.ts";
 import { isSoftDeleted } from "./soft-delete-plugin.ts";
 import type { WritableTable } from "./writable-tables.ts";
 import { filterTarget, type ApplyFilter, type Row, type Selection, type Statement } from "./write-statements.ts";
@@ -31,6 +33,8 @@ export interface WriteMutation {
   readonly statement: (input: WriteInput, applyFilter: ApplyFilter) => Statement;
   /** What is said when no row was hit; several rows may be hit partly. */
   readonly notFound?: ((input: WriteInput) => string) | undefined;
+  /** The rows of the input in which others may be nested, which are created with them. */
+  readonly placedRows?: (input: WriteInput) => readonly PlacedRow[];
   /** The row is gone afterwards; only its id can be shown. */
   readonly isGone?: boolean;
   readonly countsFresh?: boolean;
@@ -108,10 +112,22 @@ export function writeField(build: any, mutation: WriteMutation): Record<string, 
       return sideEffectWithPgClientTransaction(
         table.resource.executor,
         [$input, $applyFilter] as any,
-        (client: any, [input, applyFilter]: any) => write(mutation, client, input, applyFilter),
+        async (client: any, [input, applyFilter]: any) => {
+          const written = await write(mutation, client, input, applyFilter);
+          if (mutation.placedRows) await createNested(build, client, table, mutation.placedRows(input), written.uuids);
+          return written;
+        },
       );
     },
   };
+}
+
+/** What a statement wrote. */
+interface Written {
+  readonly count: number;
+  readonly fresh: number;
+  readonly uuids: readonly string[];
+  readonly ids: readonly string[];
 }
 
 async function write(
@@ -119,7 +135,7 @@ async function write(
   client: any,
   input: WriteInput,
   applyFilter: ApplyFilter,
-): Promise<object> {
+): Promise<Written> {
   const { rows } = await client.query(mutation.statement(input, applyFilter));
   const { count, fresh, ids } = rows[0] as { count: number; fresh: number; ids: string[] };
   if (count === 0 && mutation.notFound) throw new RowhouseError("NOT_FOUND", mutation.notFound(input), { field: "id" });

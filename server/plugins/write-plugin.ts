@@ -1,5 +1,6 @@
 import { createMutations } from "./create-mutations.ts";
 import { changeMutations } from "./change-mutations.ts";
+import { nestedInputFields, registerNestedInputs } from "./nested-input.ts";
 import { isOfLiving } from "./index-predicate.ts";
 import { registerWrite, writeField, type WriteMutation } from "./write-mutation.ts";
 import { writableTables, type UniqueKey } from "./writable-tables.ts";
@@ -53,14 +54,20 @@ export function writePlugin(limits: { readonly rowsMax: number }): GraphileConfi
       },
       hooks: {
         init: {
-          after: ["PgTablesPlugin"],
+          after: ["PgTablesPlugin", "PgManyToManyRelationPlugin"],
           callback(_: unknown, build: any) {
+            for (const table of writableTables(build)) registerNestedInputs(build, table);
             for (const mutation of mutations(build)) {
               mutation.registerTypes?.(build);
               registerWrite(build, mutation);
             }
             return _;
           },
+        },
+        GraphQLInputObjectType_fields(fields: any, build: any, { scope }: any) {
+          if (!scope.isPgRowType || scope.isPgPatch || scope.isPgBaseInput) return fields;
+          const table = writableTables(build).find((each) => each.resource.codec === scope.pgCodec);
+          return table ? build.extend(fields, nestedInputFields(build, table), "WritePlugin") : fields;
         },
         GraphQLObjectType_fields(fields: any, build: any, { scope, fieldWithHooks }: any) {
           if (!scope.isRootMutation) return fields;

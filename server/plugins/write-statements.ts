@@ -29,25 +29,45 @@ export function insertStatement(
   idsMax: number,
   upsert?: { readonly key: UniqueKey; readonly update?: readonly string[] | undefined },
 ): Statement {
-  const fields = [...table.columns].filter(([field]) => rows.some((row) => row[field] !== undefined));
-  if (upsert) requireSameFields(table, rows, fields);
-  const columns = fields.length > 0 ? fields : [...table.columns].filter(([, column]) => column.canInsert).slice(0, 1);
-  if (columns.length * rows.length > parametersMax) {
-    const count = columns.length * rows.length;
-    const message = `${rows.length} rows with ${columns.length} fields are ${count} values; at most ${parametersMax} can be sent at once. Send fewer rows.`;
-    throw new RowhouseError("LIMIT_EXCEEDED", message, { details: { limit: parametersMax, count } });
-  }
+  const columns = columnsOf(table, rows);
+  if (upsert) requireSameFields(table, rows, columns);
   const values: unknown[] = [];
-  const tuples = rows.map(
-    (row) => `(${columns.map(([field, column]) => parameter(values, column, field, row[field])).join(", ")})`,
-  );
+  const tuples = tuplesOf(rows, columns, values);
   const names = columns.map(([, column]) => identifier(column.attribute)).join(", ");
   const onConflict = upsert ? conflictClause(columns, upsert.key, upsert.update) : "";
   return counted(
-    `insert into ${text(table.resource.from)} as target (${names}) values ${tuples.join(", ")} ${onConflict} returning target.id, target.xmax = 0 as is_new`,
+    `insert into ${text(table.resource.from)} as target (${names}) values ${tuples} ${onConflict} returning target.id, target.xmax = 0 as is_new`,
     values,
     idsMax,
   );
+}
+
+/**
+ * One statement that finds living rows by a unique key, and inserts those that are not there. Its rows have `id` and
+ * `place`, the number of the row from 1.
+ */
+export function findOrInsertStatement(
+  table: WritableTable,
+  rows: readonly Row[],
+  key: UniqueKey,
+  field: string,
+): Statement {
+  const columns = columnsOf(table, rows);
+  const values: unknown[] = [];
+  const tuples = tuplesOf(rows, columns, values);
+  const column = table.columns.get(field)!;
+  const places = rows.map((row, n) => `(${n + 1}, ${parameter(values, column, field, row[field])})`).join(", ");
+  const name = identifier(column.attribute);
+  const from = text(table.resource.from);
+  const living = key.isOfLiving ? " where deleted_at is null" : "";
+  return {
+    text: `with given (place, key) as (values ${places}), created as (
+      insert into ${from} (${columns.map(([, each]) => identifier(each.attribute)).join(", ")}) values ${tuples}
+      on conflict (${key.columns.map(identifier).join(", ")})${living} do nothing returning id, ${name} as key
+    ), present as (select id, ${name} as key from ${from}${living})
+    select id, place from given join created using (key) union all select id, place from given join present using (key)`,
+    values,
+  };
 }
 
 /** One UPDATE of living rows. */
@@ -98,6 +118,25 @@ function living(table: WritableTable, isLiving: boolean): string {
   return table.resource.codec.attributes.deleted_at ? `and target.deleted_at is ${isLiving ? "" : "not "}null` : "";
 }
 
+type NamedColumn = readonly [string, WritableColumn];
+
+/** The columns that rows fill; one that will be its default, when they fill none. */
+function columnsOf(table: WritableTable, rows: readonly Row[]): readonly NamedColumn[] {
+  const given = [...table.columns].filter(([field]) => rows.some((row) => row[field] !== undefined));
+  return given.length > 0 ? given : [...table.columns].filter(([, column]) => column.canInsert).slice(0, 1);
+}
+
+function tuplesOf(rows: readonly Row[], columns: readonly NamedColumn[], values: unknown[]): string {
+  const count = columns.length * rows.length;
+  if (count > parametersMax) {
+    const message = `${rows.length} rows with ${columns.length} fields are ${count} values; at most ${parametersMax} can be sent at once. Send fewer rows.`;
+    throw new RowhouseError("LIMIT_EXCEEDED", message, { details: { limit: parametersMax, count } });
+  }
+  return rows
+    .map((row) => `(${columns.map(([field, column]) => parameter(values, column, field, row[field])).join(", ")})`)
+    .join(", ");
+}
+
 function parameter(values: unknown[], { codec }: WritableColumn, field: string, value: unknown): string {
   if (value === undefined) return "default";
   try {
@@ -141,7 +180,7 @@ export const filterTarget = (parent: any, value: unknown): unknown =>
   value == null ? undefined : new PgCondition(parent);
 
 function conflictClause(
-  columns: readonly (readonly [string, WritableColumn])[],
+  columns: readonly NamedColumn[],
   key: UniqueKey,
   update: readonly string[] | undefined,
 ): string {
@@ -154,11 +193,7 @@ function conflictClause(
   return set.length > 0 ? `${target} do update set ${set.join(", ")}` : `${target} do nothing`;
 }
 
-function requireSameFields(
-  table: WritableTable,
-  rows: readonly Row[],
-  fields: readonly (readonly [string, WritableColumn])[],
-): void {
+function requireSameFields(table: WritableTable, rows: readonly Row[], fields: readonly NamedColumn[]): void {
   for (const [index, row] of rows.entries()) {
     const missing = fields.find(([field]) => row[field] === undefined)?.[0];
     if (missing === undefined) continue;

@@ -269,7 +269,7 @@ test("a deleted row is not in the way of a new one with its key, and can then no
 
 test("rows of a composite key are upserted by it", async () => {
   const [list] = await listsNamed("Planned");
-  const upsert = `mutation ($plans: [EnrichmentPlanInput!]!) {
+  const upsert = `mutation ($plans: [EnrichmentPlanUpsertInput!]!) {
     upsertEnrichmentPlans(input: { by: NAME, enrichmentPlans: $plans }) { insertedCount enrichmentPlans { id batchSize } }
   }`;
   const plan = { listId: list.id, name: "P", batchSize: 10 };

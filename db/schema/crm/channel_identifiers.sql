@@ -31,5 +31,6 @@ create unique index if not exists channel_identifiers_contact_id_channel_identif
 create index if not exists channel_identifiers_contact_id_idx on crm.channel_identifiers (tenant_id, contact_id, id);
 create index if not exists channel_identifiers_identifier_idx on crm.channel_identifiers (tenant_id, identifier);
 select ddl.foreign_key('crm.channel_identifiers', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+comment on constraint channel_identifiers_contact_id_fkey on crm.channel_identifiers is '@nestedCreate';
 select ddl.tenant_table('crm.channel_identifiers', p_insert => '{contact_id,channel,identifier,label,is_primary,source}',
   p_update => '{identifier,label,is_primary,source}');

@@ -25,7 +25,7 @@ comment on column crm.contact_addresses.valid_until is 'Last day there.';
 create index if not exists contact_addresses_contact_id_idx on crm.contact_addresses (tenant_id, contact_id, is_current, id);
 create index if not exists contact_addresses_postal_code_idx on crm.contact_addresses (tenant_id, postal_code) where postal_code is not null;
 select ddl.foreign_key('crm.contact_addresses', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
-comment on constraint contact_addresses_contact_id_fkey on crm.contact_addresses is E'@foreignFieldName addresses';
+comment on constraint contact_addresses_contact_id_fkey on crm.contact_addresses is E'@nestedCreate\n@foreignFieldName addresses';
 select ddl.tenant_table('crm.contact_addresses',
   p_insert => '{contact_id,kind,address_line1,address_line2,city,state,county,postal_code,country,is_current,source,valid_from,valid_until}',
   p_update => '{kind,address_line1,address_line2,city,state,county,postal_code,country,is_current,source,valid_from,valid_until}');

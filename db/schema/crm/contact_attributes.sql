@@ -25,5 +25,5 @@ create unique index if not exists contact_attributes_contact_id_key_key on crm.c
 create index if not exists contact_attributes_contact_id_idx on crm.contact_attributes (tenant_id, contact_id, id);
 create index if not exists contact_attributes_key_idx on crm.contact_attributes (tenant_id, key, id);
 select ddl.foreign_key('crm.contact_attributes', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
-comment on constraint contact_attributes_contact_id_fkey on crm.contact_attributes is E'@foreignFieldName customAttributes';
+comment on constraint contact_attributes_contact_id_fkey on crm.contact_attributes is E'@nestedCreate\n@foreignFieldName customAttributes';
 select ddl.tenant_table('crm.contact_attributes', p_insert => '{contact_id,key,data_type,value}', p_update => '{data_type,value}');

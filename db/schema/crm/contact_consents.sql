@@ -25,5 +25,6 @@ comment on column crm.contact_consents.recorded_by is 'Actor who recorded it.';
 create index if not exists contact_consents_contact_id_idx on crm.contact_consents (tenant_id, contact_id, channel, purpose, decided_at);
 create index if not exists contact_consents_decided_at_idx on crm.contact_consents (tenant_id, decided_at);
 select ddl.foreign_key('crm.contact_consents', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+comment on constraint contact_consents_contact_id_fkey on crm.contact_consents is '@nestedCreate';
 select ddl.foreign_key('crm.contact_consents', 'recorded_by', 'iam.actors', 'set null');
 select ddl.append_only('crm.contact_consents', p_insert => '{contact_id,channel,purpose,is_granted,method,proof,wording,ip_address,expires_at,decided_at}');

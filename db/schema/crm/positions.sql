@@ -34,7 +34,7 @@ create index if not exists positions_company_id_idx on crm.positions (tenant_id,
 create index if not exists positions_email_idx on crm.positions (tenant_id, email) where email is not null;
 select ddl.foreign_key('crm.positions', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
 select ddl.foreign_key('crm.positions', 'company_id', 'crm.companies', 'cascade', p_index => false);
-comment on constraint positions_contact_id_fkey on crm.positions is E'@behavior +manyToMany\n@manyToManyFieldName contacts';
-comment on constraint positions_company_id_fkey on crm.positions is E'@behavior +manyToMany\n@manyToManyFieldName companies';
+comment on constraint positions_contact_id_fkey on crm.positions is E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName contacts';
+comment on constraint positions_company_id_fkey on crm.positions is E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName companies';
 select ddl.tenant_table('crm.positions', p_insert => '{contact_id,company_id,title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}',
   p_update => '{title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}');

@@ -20,4 +20,5 @@ create unique index if not exists enrichment_plan_steps_block_key
   on lists.enrichment_plan_steps (tenant_id, enrichment_plan_id, block) where deleted_at is null;
 create index if not exists enrichment_plan_steps_enrichment_plan_id_idx on lists.enrichment_plan_steps (tenant_id, enrichment_plan_id, id);
 select ddl.foreign_key('lists.enrichment_plan_steps', 'enrichment_plan_id', 'lists.enrichment_plans', 'cascade', p_index => false);
+comment on constraint enrichment_plan_steps_enrichment_plan_id_fkey on lists.enrichment_plan_steps is '@nestedCreate';
 select ddl.tenant_table('lists.enrichment_plan_steps', p_insert => '{enrichment_plan_id,position,block,config}', p_update => '{position,config}');

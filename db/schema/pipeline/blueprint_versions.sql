@@ -28,6 +28,7 @@ comment on column pipeline.blueprint_versions.changelog is 'What is new in this 
 create unique index if not exists blueprint_versions_blueprint_id_version_key on pipeline.blueprint_versions (tenant_id, blueprint_id, version);
 create unique index if not exists blueprint_versions_draft_key on pipeline.blueprint_versions (tenant_id, blueprint_id) where status = 'draft';
 select ddl.foreign_key('pipeline.blueprint_versions', 'blueprint_id', 'pipeline.blueprints', 'cascade', p_index => false);
+comment on constraint blueprint_versions_blueprint_id_fkey on pipeline.blueprint_versions is '@nestedCreate';
 select ddl.foreign_key('pipeline.blueprint_versions', 'created_by', 'iam.actors', 'set null');
 select ddl.foreign_key('pipeline.blueprint_versions', 'published_by', 'iam.actors', 'set null');
 select ddl.tenant_table('pipeline.blueprint_versions', p_insert => '{blueprint_id,steps,changelog}', p_update => '{steps,changelog}',
