@@ -10,7 +10,7 @@ create table if not exists outreach.messages (
   prompt_id uuid,
   artifact_id uuid,
   in_reply_to_id uuid,
-  direction outreach.message_direction not null default 'outbound',
+  direction outreach.direction not null default 'outbound',
   channel crm.channel not null,
   status outreach.message_status not null default 'queued',
   source_type outreach.message_source not null generated always as (case when campaign_id is not null then 'campaign'

@@ -30,7 +30,7 @@ select ddl.enum('outreach.segment_operator', '{
 select ddl.enum('outreach.segment_member_reason', '{
   "rule": "The rules of the segment say so.", "manual": "Somebody put it in.", "import": "It came in with an import.", "automation": "An automation or workflow put it in."
 }', 'Why a contact is in a segment.');
-select ddl.enum('outreach.message_direction', '{"outbound": "From the tenant.", "inbound": "To the tenant."}', 'Which way a message goes.');
+select ddl.enum('outreach.direction', '{"outbound": "From the tenant.", "inbound": "To the tenant."}', 'Which way a message goes.');
 select ddl.enum('outreach.message_status', '{
   "queued": "Waits to be sent.", "sending": "Is being handed to the provider.", "sent": "The provider has it.", "delivered": "It arrived.",
   "bounced": "It came back.", "failed": "Sending failed, and may be tried again.", "dead": "Sending failed for good; its dead letter can be replayed.",
