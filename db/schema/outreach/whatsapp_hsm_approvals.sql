@@ -5,7 +5,7 @@ create table if not exists outreach.whatsapp_hsm_approvals (
   template_id uuid not null,
   template_version_id uuid not null,
   hsm_namespace text constraint whatsapp_hsm_approvals_hsm_namespace_check check (length(hsm_namespace) between 1 and 200),
-  hsm_name text constraint whatsapp_hsm_approvals_hsm_name_check check (hsm_name ~ '^[a-z0-9_]{1,512}$'),
+  hsm_name text constraint whatsapp_hsm_approvals_hsm_name_check check (hsm_name ~ '^[a-z0-9_]+$' and length(hsm_name) <= 512),
   language text not null default 'en' constraint whatsapp_hsm_approvals_language_check check (language ~ '^[a-z]{2,3}(_[A-Z]{2})?$'),
   category outreach.hsm_category not null default 'marketing',
   status outreach.hsm_status not null default 'draft',
