@@ -9,6 +9,8 @@ export interface Counter {
   /** Those of the key that can be null. */
   readonly nullable: readonly string[];
   readonly columns: readonly string[];
+  /** Which rows of the table are compared; all when empty. */
+  readonly condition: string | null;
 }
 
 /** A counter that is not what it must be. */
@@ -27,7 +29,8 @@ const readCounters = `
   from (
     select (regexp_match(d, '@recounts (\\S+)'))[1] as "table", c.oid::regclass::text as view,
       string_to_array((regexp_match(d, '@key (\\S+)'))[1], ',') as key,
-      string_to_array((regexp_match(d, '@columns (\\S+)'))[1], ',') as columns
+      string_to_array((regexp_match(d, '@columns (\\S+)'))[1], ',') as columns,
+      (regexp_match(d, '@when ([^\\n]+)'))[1] as condition
     from pg_class c, obj_description(c.oid, 'pg_class') d
     where c.relkind = 'v' and c.relnamespace = 'private'::regnamespace and d ~ '^@recounts '
   ) v
@@ -85,7 +88,7 @@ export async function mendCounter(client: ClientBase, counter: Counter): Promise
 }
 
 /** The rows of which a counter differs: its key; stored_i and actual_i for the i-th column. A row that is missing is 0. */
-function differences({ table, view, key, columns }: Counter): string {
+function differences({ table, view, key, columns, condition }: Counter): string {
   const keys = key.map(quoted).join(", ");
   const side = (source: string, stored: string, actual: string) =>
     `select ${keys}, ${columns
@@ -93,7 +96,7 @@ function differences({ table, view, key, columns }: Counter): string {
       .join(", ")} from ${source} where tenant_id = app.tenant_id()`;
   return `
     select ${keys}, ${columns.map((_, i) => `sum(s_${i}) as stored_${i}, sum(a_${i})::bigint as actual_${i}`).join(", ")}
-    from (${side(table, "", "0")} union all ${side(view, "0", "")}) both_sides
+    from (${side(table, "", "0")} and ${condition ?? "true"} union all ${side(view, "0", "")}) both_sides
     group by ${keys} having ${columns.map((_, i) => `sum(s_${i}) <> sum(a_${i})`).join(" or ")}`;
 }
 

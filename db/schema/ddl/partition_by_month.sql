@@ -7,8 +7,6 @@ begin
   if pg_get_partkeydef(p_table) <> 'RANGE (id)' then
     raise exception '% is not partitioned by range (id)', p_table;
   end if;
-  -- A month that is attached with rows in it would have its references checked as the owner, whom the wall binds.
-  execute format('alter table %s drop constraint if exists %I', p_table, v_name || '_tenant_id_fkey');
   -- A row of a month that has no partition is not lost: it waits here until keep_partitions() makes one.
   execute format('create table if not exists %I.%I partition of %s default', v_schema, v_name || '_default', p_table);
   perform ddl.guard_partition(format('%I.%I', v_schema, v_name || '_default')::regclass, 'Rows of months that have no partition yet.');

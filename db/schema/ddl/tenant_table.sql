@@ -14,7 +14,10 @@ declare
   v_relname text := (select relname from pg_class where oid = p_table);
   v_columns text;
 begin
-  perform ddl.constraint(p_table, v_relname || '_tenant_id_fkey', 'foreign key (tenant_id) references iam.tenants (id) on delete cascade');
+  -- A month that is attached to a partitioned table would have its references checked as the owner, whom the wall binds.
+  if (select relkind from pg_class where oid = p_table) = 'r' then
+    perform ddl.constraint(p_table, v_relname || '_tenant_id_fkey', 'foreign key (tenant_id) references iam.tenants (id) on delete cascade');
+  end if;
 
   execute format('alter table %s enable row level security', p_table);
   execute format('alter table %s force row level security', p_table);

@@ -34,3 +34,6 @@ select ddl.trigger('inbox.inbox_messages', '_300_count_on_update',
   'after update referencing old table as old_rows new table as new_rows for each statement execute function inbox.count_thread_messages()');
 select ddl.trigger('inbox.inbox_messages', '_300_count_on_delete',
   'after delete referencing old table as old_rows for each statement execute function inbox.count_thread_messages()');
+select ddl.recount('inbox.inbox_threads', '{id}', '{message_count,unread_count}', $$
+  select tenant_id, thread_id as id, count(*) as message_count, count(*) filter (where direction = 'inbound' and read_at is null) as unread_count
+  from inbox.inbox_messages where deleted_at is null group by 1, 2$$);

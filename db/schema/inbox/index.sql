@@ -12,4 +12,6 @@ grant usage on schema inbox to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include inbox/inbox_assignments.sql
 --!include inbox/inbox_sla_clocks.sql
 --!include inbox/inbox_canned_responses.sql
+--!include inbox/inbox_thread_totals.sql
+--!include inbox/inbox_load.sql
 --!include inbox/assign_thread.sql

@@ -5,11 +5,14 @@ create table if not exists lists.list_entries (
   list_id uuid not null,
   list_import_id uuid,
   line_number bigint,
+  contact_id uuid,
+  lead_id uuid,
   status lists.entry_status not null default 'active',
   enrichment_status lists.enrichment_status not null default 'pending',
   data jsonb not null default '{}' constraint list_entries_data_check check (jsonb_typeof(data) = 'object'),
   tag text constraint list_entries_tag_check check (length(tag) <= 200),
   score float8,
+  confidence float8 constraint list_entries_confidence_check check (confidence between 0 and 1),
   full_name text, honorific text, first_name text, middle_name text, last_name text, name_suffix text, nickname text,
   name_status lists.name_status not null default 'unknown',
   company_name text,
@@ -35,9 +38,12 @@ create table if not exists lists.list_entries (
 comment on table lists.list_entries is E'@typeid entry\nA row of a list: the raw data as it was imported, and the typed columns that enrichment checks and completes.';
 comment on column lists.list_entries.list_import_id is 'Import that brought the entry.';
 comment on column lists.list_entries.line_number is 'Line of the imported file.';
+comment on column lists.list_entries.contact_id is 'Contact that the entry was promoted to.';
+comment on column lists.list_entries.lead_id is 'Lead that the entry was promoted to.';
 comment on column lists.list_entries.data is 'The row as it was imported: header to value.';
 comment on column lists.list_entries.tag is 'Free label of the entry.';
 comment on column lists.list_entries.score is 'Score of the entry, higher is better.';
+comment on column lists.list_entries.confidence is 'How sure whoever read the row from its source is that it is right, from 0 to 1.';
 comment on column lists.list_entries.email is 'E-mail address, trimmed and in lower case.';
 comment on column lists.list_entries.phone is 'Phone number as it was given.';
 comment on column lists.list_entries.phone_e164 is 'Phone number in international form, such as +12022243441.';
@@ -51,9 +57,11 @@ comment on column lists.list_entries.time_zone is 'IANA time zone of the postal 
 comment on column lists.list_entries.enriched_at is 'When the entry was last enriched.';
 select ddl.foreign_key('lists.list_entries', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.list_entries', 'list_import_id', 'lists.list_imports', 'set null', p_index => false);
+select ddl.foreign_key('lists.list_entries', 'contact_id', 'crm.contacts', 'set null', p_index => false);
+select ddl.foreign_key('lists.list_entries', 'lead_id', 'crm.leads', 'set null', p_index => false);
 select ddl.tenant_table('lists.list_entries',
-  p_insert => '{list_id,data,tag,score,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}',
-  p_update => '{status,data,tag,score,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}');
+  p_insert => '{list_id,data,tag,score,confidence,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}',
+  p_update => '{status,data,tag,score,confidence,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}');
 select ddl.counter('lists.list_entries', 'list_id', 'lists.lists', 'entry_count');
 -- The list belongs to the tenant, so the reference to it says all; a second one would cost each imported row 5 µs of about 45.
 alter table lists.list_entries drop constraint if exists list_entries_tenant_id_fkey;

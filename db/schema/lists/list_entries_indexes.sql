@@ -6,6 +6,8 @@ create index if not exists list_entries_phone_e164_idx on lists.list_entries (te
 create index if not exists list_entries_enrichment_status_idx on lists.list_entries (tenant_id, list_id, enrichment_status, id);
 create index if not exists list_entries_last_name_idx on lists.list_entries (tenant_id, last_name, first_name) where last_name is not null;
 create index if not exists list_entries_tag_idx on lists.list_entries (tenant_id, tag) where tag is not null;
+create index if not exists list_entries_contact_id_idx on lists.list_entries (tenant_id, contact_id) where contact_id is not null;
+create index if not exists list_entries_lead_id_idx on lists.list_entries (tenant_id, lead_id) where lead_id is not null;
 
 -- A partial index over the values that exist serves equality and ranges; say so to the API, which otherwise
 -- counts only whole indexes.

@@ -14,6 +14,7 @@ create table if not exists lists.list_entry_totals (
   address_count bigint not null default 0,
   valid_address_count bigint not null default 0,
   reachable_count bigint not null default 0,
+  promoted_count bigint not null default 0,
   enriched_count bigint not null default 0,
   partial_count bigint not null default 0,
   failed_count bigint not null default 0,
@@ -32,6 +33,7 @@ select ddl.roll_up('lists.list_entries', 'lists.list_entry_totals', '{"list_id":
   "phone_count": "coalesce(r.phone, r.phone_e164) is not null", "valid_phone_count": "r.phone_status = ''valid''",
   "address_count": "coalesce(r.address_line1, r.city, r.postal_code) is not null", "valid_address_count": "r.address_status = ''valid''",
   "reachable_count": "r.phone_status = ''valid'' or r.email_status = ''valid''",
+  "promoted_count": "r.contact_id is not null or r.lead_id is not null",
   "enriched_count": "r.enrichment_status = ''enriched''", "partial_count": "r.enrichment_status = ''partial''",
   "failed_count": "r.enrichment_status = ''failed''"
 }');

@@ -3,7 +3,7 @@ select l.tenant_id, l.id as list_id,
   t.entry_count, t.name_count, t.valid_name_count, t.email_count, t.valid_email_count, t.phone_count, t.valid_phone_count,
   t.address_count, t.valid_address_count, t.reachable_count,
   t.reachable_count::float8 / nullif(t.entry_count, 0) as reachable_share,
-  i.duplicate_count, i.rejected_count,
+  t.promoted_count,   i.duplicate_count, i.rejected_count,
   t.entry_count - t.enriched_count - t.partial_count - t.failed_count as pending_count, t.enriched_count, t.partial_count, t.failed_count
 from lists.lists l
 cross join lateral (
@@ -12,8 +12,8 @@ cross join lateral (
     coalesce(sum(email_count), 0)::bigint as email_count, coalesce(sum(valid_email_count), 0)::bigint as valid_email_count,
     coalesce(sum(phone_count), 0)::bigint as phone_count, coalesce(sum(valid_phone_count), 0)::bigint as valid_phone_count,
     coalesce(sum(address_count), 0)::bigint as address_count, coalesce(sum(valid_address_count), 0)::bigint as valid_address_count,
-    coalesce(sum(reachable_count), 0)::bigint as reachable_count, coalesce(sum(enriched_count), 0)::bigint as enriched_count,
-    coalesce(sum(partial_count), 0)::bigint as partial_count, coalesce(sum(failed_count), 0)::bigint as failed_count
+    coalesce(sum(reachable_count), 0)::bigint as reachable_count, coalesce(sum(promoted_count), 0)::bigint as promoted_count,
+    coalesce(sum(enriched_count), 0)::bigint as enriched_count,    coalesce(sum(partial_count), 0)::bigint as partial_count, coalesce(sum(failed_count), 0)::bigint as failed_count
   from lists.list_entry_totals t where t.tenant_id = l.tenant_id and t.list_id = l.id
 ) t
 cross join lateral (
@@ -35,6 +35,7 @@ comment on column lists.list_quality.address_count is E'@notNull\nEntries with a
 comment on column lists.list_quality.valid_address_count is E'@notNull\nEntries whose postal address was found valid.';
 comment on column lists.list_quality.reachable_count is E'@notNull\nEntries with a valid phone number or a valid e-mail address.';
 comment on column lists.list_quality.reachable_share is 'Share of the entries that can be reached, from 0 to 1; none for an empty list.';
+comment on column lists.list_quality.promoted_count is E'@notNull\nEntries that became a contact or a lead.';
 comment on column lists.list_quality.duplicate_count is E'@notNull\nRows of imported files that turned out to be duplicates of entries.';
 comment on column lists.list_quality.rejected_count is E'@notNull\nRows of imported files that could not be read.';
 comment on column lists.list_quality.pending_count is E'@notNull\nEntries that were not enriched yet, or have changed since.';

@@ -42,3 +42,11 @@ select ddl.trigger('outreach.campaign_recipients', '_300_stats_on_update',
   'after update referencing old table as old_rows new table as new_rows for each statement execute function outreach.count_campaign_recipients()');
 select ddl.trigger('outreach.campaign_recipients', '_300_stats_on_delete',
   'after delete referencing old table as old_rows for each statement execute function outreach.count_campaign_recipients()');
+select ddl.recount('outreach.campaign_stats', '{campaign_id,variant_id}',
+  '{recipient_count,sent_count,delivered_count,opened_count,clicked_count,replied_count,bounced_count,unsubscribed_count,failed_count,skipped_count}', $$
+  select tenant_id, campaign_id, variant_id, count(*) as recipient_count, count(sent_at) as sent_count, count(delivered_at) as delivered_count,
+    count(opened_at) as opened_count, count(clicked_at) as clicked_count, count(replied_at) as replied_count, count(bounced_at) as bounced_count,
+    count(unsubscribed_at) as unsubscribed_count, count(failed_at) as failed_count, count(skipped_at) as skipped_count
+  from outreach.campaign_recipients where deleted_at is null
+  group by grouping sets ((tenant_id, campaign_id), (tenant_id, campaign_id, variant_id))
+  having grouping(variant_id) = 1 or variant_id is not null$$);

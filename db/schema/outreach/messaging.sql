@@ -27,4 +27,5 @@
 --!include outreach/guard_campaign_parts.sql
 --!include outreach/campaign_stats.sql
 --!include outreach/count_campaign_recipients.sql
+--!include outreach/campaign_funnel.sql
 --!include outreach/recount_campaign_stats.sql

@@ -17,3 +17,5 @@ $$;
 comment on function outreach.number_attempt() is
   'Numbers the attempts on a lead, one after the other, and keeps attempt_count, last_attempt_at and last_response_at of the lead.';
 select ddl.trigger('outreach.attempt_logs', '_300_number', 'before insert for each row execute function outreach.number_attempt()');
+select ddl.recount('crm.leads', '{id}', '{attempt_count}', $$
+  select tenant_id, lead_id as id, count(*) as attempt_count from outreach.attempt_logs group by 1, 2$$, 'attempt_count');

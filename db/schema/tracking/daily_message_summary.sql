@@ -34,3 +34,9 @@ $$;
 comment on function tracking.summarise_messages() is 'Adds the message events of a statement to the daily figures.';
 select ddl.trigger('tracking.analytics_events', '_300_summarise',
   'after insert referencing new table as new_rows for each statement execute function tracking.summarise_messages()');
+-- The figures outlive the events: only what lies well within their two years is compared.
+select ddl.recount('tracking.daily_message_summary', '{date,channel,event_type}', '{event_count}', $$
+  select e.tenant_id, (e.occurred_at at time zone t.time_zone)::date as date, e.channel, e.event_type, count(*) as event_count
+  from tracking.analytics_events e join iam.tenants t on t.id = e.tenant_id
+  where e.entity_type = 'message' and e.channel is not null and (e.occurred_at at time zone t.time_zone)::date > current_date - 670
+  group by 1, 2, 3, 4$$, p_when => 'date > current_date - 670');
