@@ -204,6 +204,85 @@ test("export volume is by the tenant's days and by format, and can be asked for 
   expect(before.aggregates.sum.rowCount).toBe("30");
 });
 
+test("a campaign's funnel follows its recipients", async () => {
+  const [{ id }] = (await system<{ id: string }>(
+    "insert into outreach.campaigns (name, channel) values ('Spring', 'email') returning id",
+  )) as [{ id: string }];
+  const people = await system<{ id: string }>(
+    "insert into crm.contacts (last_name) select 'Person ' || n from generate_series(1, 4) n returning id",
+  );
+  await system("insert into outreach.campaign_recipients (campaign_id, contact_id) select $1, unnest($2::uuid[])", [
+    id,
+    people.map((person) => person.id),
+  ]);
+  const funnel = "recipientCount sentCount deliveredCount openedCount deliveredShare openedShare repliedShare";
+  const read = async () =>
+    (await api.ask(acme, `{ campaigns { nodes { funnel { ${funnel} } } } }`)).campaigns.nodes[0].funnel;
+  expect(await read()).toMatchObject({ recipientCount: "4", sentCount: "0", deliveredShare: null, openedShare: null });
+  const ids = (await system<{ id: string }>("select id from outreach.campaign_recipients order by id")).map(
+    (r) => r.id,
+  );
+  await system("update outreach.campaign_recipients set sent_at = now()");
+  await system("update outreach.campaign_recipients set delivered_at = now() where id = any ($1)", [ids.slice(0, 2)]);
+  await system("update outreach.campaign_recipients set opened_at = now() where id = $1", [ids[0]]);
+  expect(await read()).toEqual({
+    recipientCount: "4",
+    sentCount: "4",
+    deliveredCount: "2",
+    openedCount: "1",
+    deliveredShare: 0.5,
+    openedShare: 0.5,
+    repliedShare: 0,
+  });
+});
+
+test("the inbox load is by status and assignee, and tells which conversations are late", async () => {
+  const [{ id: contactId }] = (await system<{ id: string }>(
+    "insert into crm.contacts (last_name) values ('Anna') returning id",
+  )) as [{ id: string }];
+  const thread = async (priority: string, assignee: string | null) =>
+    (
+      await system<{ id: string }>(
+        "insert into inbox.inbox_threads (contact_id, channel, priority, assigned_to) values ($1, 'email', $2, $3) returning id",
+        [contactId, priority, assignee],
+      )
+    )[0]!.id;
+  const mine = await thread("urgent", acme.actorId!);
+  const late = await thread("normal", null);
+  await thread("normal", null);
+  const clock = "insert into inbox.inbox_sla_clocks (thread_id, kind, due_at) values ($1, $2, $3)";
+  await system(clock, [late, "first_response", "2026-01-01T00:00:00Z"]);
+  await system(clock, [late, "resolution", "2026-01-01T00:00:00Z"]);
+  await system(clock, [mine, "resolution", "2999-01-01T00:00:00Z"]);
+  const read = async () =>
+    (
+      await api.ask(
+        acme,
+        `{ inboxLoads(orderBy: [STATUS_ASC, THREAD_COUNT_ASC]) {
+             nodes { status threadCount unreadThreadCount urgentThreadCount breachedThreadCount assignedToId assignee { kind } } } }`,
+      )
+    ).inboxLoads.nodes;
+  const nobody = { assignedToId: null, assignee: null, urgentThreadCount: "0", unreadThreadCount: "0" };
+  expect(await read()).toEqual([
+    {
+      status: "OPEN",
+      threadCount: "1",
+      unreadThreadCount: "0",
+      urgentThreadCount: "1",
+      breachedThreadCount: "0",
+      assignedToId: expect.stringMatching(/^act/),
+      assignee: { kind: "SYSTEM" },
+    },
+    { ...nobody, status: "OPEN", threadCount: "2", breachedThreadCount: "1" },
+  ]);
+  await system("update inbox.inbox_threads set status = 'closed' where id = $1", [late]);
+  expect(await read()).toEqual([
+    { ...nobody, status: "CLOSED", threadCount: "1", breachedThreadCount: "0" },
+    expect.objectContaining({ status: "OPEN", urgentThreadCount: "1" }),
+    { ...nobody, status: "OPEN", threadCount: "1", breachedThreadCount: "0" },
+  ]);
+});
+
 test("no dashboard shows anything of another tenant, and none can be written", async () => {
   await addEntries([{ full_name: "Anna" }]);
   await system("insert into lists.export_jobs (list_id, status, finished_at) values ($1, 'succeeded', now())", [
@@ -214,7 +293,7 @@ test("no dashboard shows anything of another tenant, and none can be written", a
     `select oid::regclass::text as name from pg_class
      where relkind = 'v' and relnamespace::regnamespace::text = any (ddl.domain_schemas()) order by 1`,
   );
-  expect(views.length).toBeGreaterThanOrEqual(3);
+  expect(views.length).toBeGreaterThanOrEqual(5);
   for (const { name } of views)
     await asTenant(database, { tenantId: globex.tenantId, role: "rowhouse_viewer" }, async (client) => {
       expect((await client.query(`select from ${name}`)).rowCount).toBe(0);

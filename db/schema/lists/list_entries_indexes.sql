@@ -8,6 +8,9 @@ create index if not exists list_entries_last_name_idx on lists.list_entries (ten
 create index if not exists list_entries_tag_idx on lists.list_entries (tenant_id, tag) where tag is not null;
 create index if not exists list_entries_contact_id_idx on lists.list_entries (tenant_id, contact_id) where contact_id is not null;
 create index if not exists list_entries_lead_id_idx on lists.list_entries (tenant_id, lead_id) where lead_id is not null;
+-- Their indexes leave out only the entries without one, and so serve the way back.
+comment on constraint list_entries_contact_id_fkey on lists.list_entries is '@isIndexed';
+comment on constraint list_entries_lead_id_fkey on lists.list_entries is '@isIndexed';
 
 -- A partial index over the values that exist serves equality and ranges; say so to the API, which otherwise
 -- counts only whole indexes.
