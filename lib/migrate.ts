@@ -23,8 +23,12 @@ export async function migrate(adminUrl: string, report: Report = () => undefined
 export async function keepPartitions(adminUrl: string): Promise<string[]> {
   const client = await connectAdmin(adminUrl);
   try {
-    const { rows } = await client.query<{ done: string[] }>("select private.keep_partitions() as done");
-    return rows[0]!.done;
+    // An empty ledger, as one finds it before the first migration is committed, has no such function.
+    const { rows } = await client.query<{ exists: boolean }>(
+      "select to_regprocedure('private.keep_partitions(timestamptz)') is not null as exists",
+    );
+    if (!rows[0]!.exists) return [];
+    return (await client.query<{ done: string[] }>("select private.keep_partitions() as done")).rows[0]!.done;
   } finally {
     await client.end();
   }

@@ -20,3 +20,4 @@ grant usage on schema crm to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 --!include crm/lead_contacts.sql
 --!include crm/lead_labels.sql
 --!include crm/lead_label_mapping.sql
+--!include crm/search.sql

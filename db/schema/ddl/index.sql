@@ -21,4 +21,5 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/roll_up.sql
 --!include ddl/enqueue.sql
 --!include ddl/notify_progress.sql
+--!include ddl/searchable.sql
 --!include ddl/audit.sql

@@ -9,6 +9,7 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/list_imports_upload_path.sql
 --!include lists/list_entries.sql
 --!include lists/list_entries_indexes.sql
+--!include lists/list_entries_search.sql
 --!include lists/list_entry_totals.sql
 --!include lists/list_import_rows.sql
 --!include lists/import_staging.sql

@@ -29,3 +29,4 @@
 --!include outreach/count_campaign_recipients.sql
 --!include outreach/campaign_funnel.sql
 --!include outreach/recount_campaign_stats.sql
+--!include outreach/search.sql
