@@ -1,10 +1,12 @@
 create or replace function ddl.roll_up(
-  p_source regclass, p_target regclass, p_key json, p_counts json, p_sums json default '{}', p_join text default '', p_when text default null
+  p_source regclass, p_target regclass, p_key json, p_counts json, p_sums json default '{}', p_join text default '', p_when text default null,
+  p_parent regclass default null, p_parent_columns text[] default '{}'
 ) returns void
 language plpgsql set search_path to pg_catalog as $$
 declare
   v_target text := (select relname from pg_class where oid = p_target);
-  v_function text := (select format('%s.%I', relnamespace::regnamespace, format('roll_up_%s_into_%s', relname, v_target)) from pg_class where oid = p_source);
+  v_function text := (select format('%s.%I', relnamespace::regnamespace, format('roll_up_%s_into_%s', relname, v_target))
+    from pg_class where oid = p_source);
   v_keys text[] := array(select json_object_keys(p_key));
   v_totals text[] := array(select json_object_keys(p_counts)) || array(select json_object_keys(p_sums));
   v_key text := ddl.each(v_keys, '%I');
@@ -28,11 +30,13 @@ declare
       ' and ')
     from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[cardinality(k.conkey)]
     where k.conrelid = p_target and k.contype = 'f');
-  v_add text := format($sql$
-        insert into %1$s as t (tenant_id, %2$s, slot, %3$s)
-        select d.tenant_id, %2$s, app.roll_up_slot(), %3$s from (%%s) d where (%4$s) and %5$s order by d.tenant_id, %2$s
-        on conflict (tenant_id, %2$s, slot) do update set %6$s;$sql$,
+  v_insert text := format($sql$insert into %1$s as t (tenant_id, %2$s, slot, %3$s)
+          select d.tenant_id, %2$s, app.roll_up_slot(), %3$s from d where (%4$s) and %5$s order by d.tenant_id, %2$s
+          on conflict (tenant_id, %2$s, slot) do update set %6$s$sql$,
     p_target, v_key, v_total, ddl.each(v_totals, 'd.%I <> 0', ' or '), v_parents, ddl.each(v_totals, '%1$I = t.%1$I + excluded.%1$I'));
+  v_add text := format('with d as materialized (%%s) %s;', case when p_parent is null then v_insert
+    else format(', added as (%s) update %s p set %s from d where p.tenant_id = d.tenant_id and p.id = d.%I and (%s)', v_insert, p_parent,
+      ddl.each(p_parent_columns, '%1$I = p.%1$I + d.%1$I'), v_keys[1], ddl.each(p_parent_columns, 'd.%I <> 0', ' or ')) end);
   v_event text;
 begin
   execute format($sql$
@@ -55,7 +59,11 @@ begin
         else 'old table as old_rows new table as new_rows' end, v_function));
   end loop;
   perform ddl.recount(p_target, v_keys, v_totals, format(v_select, p_source));
+  if p_parent is not null then
+    perform ddl.recount(p_parent, '{id}', p_parent_columns, format('select tenant_id, %I as id, %s from (%s) t',
+      v_keys[1], ddl.each(p_parent_columns, '%I'), format(v_select, p_source)), array_to_string(p_parent_columns, '_'));
+  end if;
 end
 $$;
-comment on function ddl.roll_up(regclass, regclass, json, json, json, text, text) is
-  'Keeps totals of a table in another one by statement-level triggers, given as {"key column": "expression over r"}, {"count": "condition"} and {"sum": "expression"}. The target holds the key, a column slot and the totals, unique by (tenant_id, key, slot); a total is the sum over its slots.';
+comment on function ddl.roll_up(regclass, regclass, json, json, json, text, text, regclass, text[]) is
+  'Keeps totals of a table in another one by statement-level triggers, given as {"key column": "expression over r"}, {"count": "condition"} and {"sum": "expression"}. The target holds the key, a column slot and the totals, unique by (tenant_id, key, slot); a total is the sum over its slots. Totals that a column of the parent has, too, are kept there by the same pass.';

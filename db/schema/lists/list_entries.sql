@@ -62,6 +62,5 @@ select ddl.foreign_key('lists.list_entries', 'lead_id', 'crm.leads', 'set null',
 select ddl.tenant_table('lists.list_entries',
   p_insert => '{list_id,data,tag,score,confidence,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}',
   p_update => '{status,data,tag,score,confidence,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}');
-select ddl.counter('lists.list_entries', 'list_id', 'lists.lists', 'entry_count');
 -- The list belongs to the tenant, so the reference to it says all; a second one would cost each imported row 5 µs of about 45.
 alter table lists.list_entries drop constraint if exists list_entries_tenant_id_fkey;

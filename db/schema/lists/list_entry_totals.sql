@@ -36,4 +36,4 @@ select ddl.roll_up('lists.list_entries', 'lists.list_entry_totals', '{"list_id":
   "promoted_count": "r.contact_id is not null or r.lead_id is not null",
   "enriched_count": "r.enrichment_status = ''enriched''", "partial_count": "r.enrichment_status = ''partial''",
   "failed_count": "r.enrichment_status = ''failed''"
-}');
+}', p_parent => 'lists.lists', p_parent_columns => '{entry_count}');
