@@ -50,7 +50,8 @@ function prefixOfColumn(pgClass: any, pgAttribute: any): string | undefined {
 
 /**
  * Shows ids as TypeIDs wherever they occur: the `id` of a table tagged `@typeid <prefix>`, every foreign key to it, and
- * every argument of a function named after it (`list_id`, `plan_id`); reads them back wherever they are given.
+ * every argument of a function named after it (`list_id`, `plan_id`) or told by the function's own `@typeid <prefix>`;
+ * reads them back wherever they are given.
  */
 export const TypeIdPlugin: GraphileConfig.Plugin = {
   name: "TypeIdPlugin",
@@ -73,7 +74,9 @@ export const TypeIdPlugin: GraphileConfig.Plugin = {
           const target =
             tagged.find((each: any) => singularOf(info, each.relname) === name) ??
             tagged.find((each: any) => name.startsWith(prefixOfClass(each)));
-          if (target) parameter.codec = typeIdCodec(prefixOfClass(target)!);
+          // `winner_id` is named after what it does; the function's comment says what it is the id of.
+          const prefix: unknown = prefixOfClass(target) ?? resourceOptions.extensions?.tags?.typeid;
+          if (typeof prefix === "string") parameter.codec = typeIdCodec(prefix);
         }
       },
     },

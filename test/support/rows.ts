@@ -72,7 +72,7 @@ async function valueOf(
   ids: RowIds,
 ): Promise<unknown> {
   const special = specialValues[`${table.name}.${column.name}`];
-  if (special) return special();
+  if (special) return special(ids);
   const key = table.foreignKeys.find((each) => each.column === column.name);
   if (key?.target === "iam.users") return insertUser(db);
   if (key) {

@@ -21,3 +21,15 @@ grant usage on schema crm to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 --!include crm/lead_labels.sql
 --!include crm/lead_label_mapping.sql
 --!include crm/search.sql
+--!include crm/merges.sql
+--!include crm/guard_merged.sql
+--!include crm/merge_references.sql
+--!include crm/alter_rows.sql
+--!include crm/move_references.sql
+--!include crm/survivors.sql
+--!include crm/lock_for_merge.sql
+--!include crm/yield_primary_identifiers.sql
+--!include crm/merge_records.sql
+--!include crm/merge_contacts.sql
+--!include crm/merge_companies.sql
+--!include crm/undo_merge.sql

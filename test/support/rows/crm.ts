@@ -8,4 +8,7 @@ export const crmValues: SpecialValues = {
   "crm.contact_attributes.key": () => "loyalty_level",
   "crm.contact_attributes.value": () => JSON.stringify("gold"),
   "crm.contact_timeline_events.event_type": () => "note.added",
+  // A merge is of two contacts or of two companies; the loser is another row, because it refers to the same table again.
+  "crm.merges.winner_contact_id": (ids) => ids.get("crm.contacts"),
+  "crm.merges.loser_contact_id": (ids) => ids.get("crm.contacts"),
 };
