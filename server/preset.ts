@@ -20,6 +20,7 @@ import { pageSizePlugin } from "./plugins/page-size-plugin.ts";
 import { OperationPlugin } from "./plugins/operation-plugin.ts";
 import { PlainSchemaPlugin } from "./plugins/plain-schema-plugin.ts";
 import { ProgressPlugin } from "./plugins/progress-plugin.ts";
+import { QuickBehaviorsPlugin } from "./plugins/quick-behaviors-plugin.ts";
 import { RowIdPlugin } from "./plugins/row-id-plugin.ts";
 import { SoftDeletePlugin } from "./plugins/soft-delete-plugin.ts";
 import { TenantKeyPlugin } from "./plugins/tenant-key-plugin.ts";
@@ -99,6 +100,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       exportPreset(config),
     ],
     plugins: [
+      QuickBehaviorsPlugin,
       TenantKeyPlugin,
       TypeIdPlugin,
       RowIdPlugin,
