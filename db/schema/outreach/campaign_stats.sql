@@ -25,9 +25,10 @@ comment on column outreach.campaign_stats.recipient_count is 'How many recipient
 create unique index if not exists campaign_stats_campaign_id_variant_id_key
   on outreach.campaign_stats (tenant_id, campaign_id, variant_id) nulls not distinct;
 select ddl.foreign_key('outreach.campaign_stats', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
-select ddl.foreign_key('outreach.campaign_stats', 'variant_id', 'outreach.campaign_variants', 'cascade');
+create unique index if not exists campaign_stats_variant_id_key on outreach.campaign_stats (tenant_id, variant_id);
+select ddl.foreign_key('outreach.campaign_stats', 'variant_id', 'outreach.campaign_variants', 'cascade', p_index => false);
 comment on constraint campaign_stats_campaign_id_fkey on outreach.campaign_stats is E'@foreignFieldName stats';
-comment on constraint campaign_stats_variant_id_fkey on outreach.campaign_stats is E'@fieldName variant\n@foreignFieldName stats';
+comment on constraint campaign_stats_variant_id_fkey on outreach.campaign_stats is E'@fieldName variant\n@foreignSingleFieldName stats';
 select ddl.tenant_table('outreach.campaign_stats');
 
 create or replace function outreach.begin_campaign_stats() returns trigger

@@ -14,7 +14,7 @@ create table if not exists outreach.segment_rules (
   constraint segment_rules_value_check check (coalesce(case
     when operator in ('is_set', 'is_not_set') then value is null
     when operator in ('in', 'not_in') then jsonb_typeof(value) = 'array' and jsonb_array_length(value) between 1 and 1000
-      and not value @? '$[*] ? (@.type() == "object" || @.type() == "array" || @.type() == "null")'
+      and not value @? 'strict $[*] ? (@.type() == "object" || @.type() == "array" || @.type() == "null")'
     when operator = 'between' then jsonb_typeof(value) = 'array' and jsonb_array_length(value) = 2
       and jsonb_typeof(value -> 0) = jsonb_typeof(value -> 1) and jsonb_typeof(value -> 0) in ('string', 'number')
     when operator in ('within_last_days', 'not_within_last_days') then jsonb_typeof(value) = 'number' and (value)::numeric between 0 and 36525
