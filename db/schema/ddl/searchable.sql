@@ -19,8 +19,7 @@ begin
   execute 'set local role rowhouse_definer';
   execute format($sql$
     create or replace function app.find_%2$I(p_query text) returns table (id uuid, rank float8)
-    language plpgsql stable security definer set search_path to pg_catalog, extensions
-    set pg_trgm.word_similarity_threshold to '0.4' as $body$
+    language plpgsql stable security definer set search_path to pg_catalog, extensions as $body$
     declare
       v_query tsquery := app.search_query(p_query);
       v_found bigint;
@@ -36,6 +35,8 @@ begin
         order by 2 desc, 1 desc limit 1000 $q$, v_query, coalesce(app.search_query(p_query, true), v_query), app.tenant_id());
       get diagnostics v_found = row_count;
       if v_found < 20 and p_query !~ '["-]' and length(p_query) >= 3 then
+        -- How alike is alike enough, for this transaction.
+        perform set_config('pg_trgm.word_similarity_threshold', '0.4', true);
         return query execute format($q$
           select t.id, (word_similarity(%%1$L, %3$s) / 100)::float8 from %1$s t
           where t.tenant_id = %%2$L and %4$s and %%1$L <%%%% (%3$s) and not t.search_vector @@ %%3$L::tsquery
