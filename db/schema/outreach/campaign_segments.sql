@@ -18,7 +18,7 @@ create index if not exists campaign_segments_campaign_id_idx on outreach.campaig
 select ddl.foreign_key('outreach.campaign_segments', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.campaign_segments', 'segment_id', 'outreach.segments', 'cascade');
 comment on constraint campaign_segments_campaign_id_fkey on outreach.campaign_segments is
-  E'@behavior +manyToMany\n@manyToManyFieldName campaigns\n@foreignFieldName segmentLinks';
+  E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName campaigns\n@foreignFieldName segmentLinks';
 comment on constraint campaign_segments_segment_id_fkey on outreach.campaign_segments is
   E'@behavior +manyToMany\n@manyToManyFieldName segments\n@foreignFieldName campaignLinks';
 select ddl.tenant_table('outreach.campaign_segments', p_insert => '{campaign_id,segment_id,is_excluded}', p_update => '{is_excluded}');

@@ -16,7 +16,8 @@ create table if not exists outreach.campaign_stats (
   skipped_count bigint not null default 0 constraint campaign_stats_skipped_count_check check (skipped_count >= 0),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint campaign_stats_pkey primary key (tenant_id, id)
+  constraint campaign_stats_pkey primary key (tenant_id, id),
+  constraint campaign_stats_variant_id_key unique (tenant_id, variant_id)
 );
 comment on table outreach.campaign_stats is E'@typeid cstat\nHow many recipients of a campaign, or of one of its variants, were sent the message, opened it, and so on. '
   'Each figure is the number of living recipients with that time: opened_count counts those with opened_at.';
@@ -25,10 +26,10 @@ comment on column outreach.campaign_stats.recipient_count is 'How many recipient
 create unique index if not exists campaign_stats_campaign_id_variant_id_key
   on outreach.campaign_stats (tenant_id, campaign_id, variant_id) nulls not distinct;
 select ddl.foreign_key('outreach.campaign_stats', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
-create unique index if not exists campaign_stats_variant_id_key on outreach.campaign_stats (tenant_id, variant_id);
 select ddl.foreign_key('outreach.campaign_stats', 'variant_id', 'outreach.campaign_variants', 'cascade', p_index => false);
 comment on constraint campaign_stats_campaign_id_fkey on outreach.campaign_stats is E'@foreignFieldName stats';
 comment on constraint campaign_stats_variant_id_fkey on outreach.campaign_stats is E'@fieldName variant\n@foreignSingleFieldName stats';
+comment on constraint campaign_stats_variant_id_key on outreach.campaign_stats is E'@behavior -single';
 select ddl.tenant_table('outreach.campaign_stats');
 
 create or replace function outreach.begin_campaign_stats() returns trigger

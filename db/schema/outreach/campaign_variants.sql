@@ -21,5 +21,5 @@ create unique index if not exists campaign_variants_winner_key on outreach.campa
 create index if not exists campaign_variants_campaign_id_idx on outreach.campaign_variants (tenant_id, campaign_id, id);
 select ddl.foreign_key('outreach.campaign_variants', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.campaign_variants', 'template_id', 'outreach.templates', 'restrict');
-comment on constraint campaign_variants_campaign_id_fkey on outreach.campaign_variants is E'@foreignFieldName variants';
+comment on constraint campaign_variants_campaign_id_fkey on outreach.campaign_variants is E'@nestedCreate\n@foreignFieldName variants';
 select ddl.tenant_table('outreach.campaign_variants', p_insert => '{campaign_id,template_id,label,weight}', p_update => '{template_id,label,weight}');

@@ -30,7 +30,7 @@ comment on column outreach.segment_rules.value is
   'What it compares with, as the operator asks: nothing for is_set, an array for in, two values for between, a number of days for within_last_days, one value else.';
 create index if not exists segment_rules_segment_id_idx on outreach.segment_rules (tenant_id, segment_id, group_index);
 select ddl.foreign_key('outreach.segment_rules', 'segment_id', 'outreach.segments', 'cascade', p_index => false);
-comment on constraint segment_rules_segment_id_fkey on outreach.segment_rules is E'@foreignFieldName rules';
+comment on constraint segment_rules_segment_id_fkey on outreach.segment_rules is E'@nestedCreate\n@foreignFieldName rules';
 select ddl.tenant_table('outreach.segment_rules', p_insert => '{segment_id,group_index,field,operator,value}', p_update => '{group_index,field,operator,value}');
 
 create or replace function outreach.guard_segment_rule() returns trigger

@@ -35,7 +35,7 @@ create unique index if not exists template_versions_draft_key on outreach.templa
 select ddl.foreign_key('outreach.template_versions', 'template_id', 'outreach.templates', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.template_versions', 'created_by', 'iam.actors', 'set null');
 select ddl.foreign_key('outreach.template_versions', 'published_by', 'iam.actors', 'set null');
-comment on constraint template_versions_template_id_fkey on outreach.template_versions is E'@foreignFieldName versions';
+comment on constraint template_versions_template_id_fkey on outreach.template_versions is E'@nestedCreate\n@foreignFieldName versions';
 select ddl.tenant_table('outreach.template_versions', p_insert => '{template_id,subject,body,body_html,variables,changelog}',
   p_update => '{subject,body,body_html,variables,changelog}');
 select ddl.state_machine('outreach.template_versions', 'status', '{"draft": ["published"], "published": []}');
