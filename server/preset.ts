@@ -10,6 +10,7 @@ import { DomainVerbsPreset } from "./plugins/domain-verbs-plugin.ts";
 import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
 import { exportPreset } from "./plugins/export-plugin.ts";
 import { errorPreset } from "./plugins/error-plugin.ts";
+import { groupingPlugin } from "./plugins/grouping-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
 import { SignInPlugin } from "./plugins/sign-in-plugin.ts";
@@ -38,6 +39,8 @@ export interface PresetOptions {
 
 /** Parts of the libraries that have no place in our API, each with the reason. */
 const disabledPlugins = [
+  // Our names are ASCII.
+  "TransliterationPlugin",
   // The filter argument replaces it.
   "PgConditionArgumentPlugin",
   "PgConditionCustomFieldsPlugin",
@@ -53,6 +56,8 @@ const disabledPlugins = [
   // `id` is the key.
   "PgOrderByPrimaryKeyPlugin",
   "PgConnectionArgOrderByDefaultValuePlugin",
+  // Ours, which groups by more, and by time where the tenant is.
+  "PgAggregatesAddGroupByAggregateEnumValuesForAttributesPlugin",
   // No index serves them.
   "PgAggregatesOrderByAggregatesPlugin",
   "PgAggregatesFilterRelationalAggregatesPlugin",
@@ -80,6 +85,9 @@ export const pageSizeDefault = 50;
 
 /** Rows that one mutation takes at most. */
 export const bulkRowsMax = 1000;
+
+/** Groups of one aggregate at most. */
+const groupsMax = 1000;
 
 /** Fields at the root of an operation at most; each is a query or a transaction of its own. */
 const rootFieldsMax = 30;
@@ -109,6 +117,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       SoftDeletePlugin,
       KeysetPlugin,
       pageSizePlugin(pages),
+      groupingPlugin({ groupsMax }),
       writePlugin({ rowsMax: bulkRowsMax }),
       PlainSchemaPlugin,
       DescriptionsPlugin,

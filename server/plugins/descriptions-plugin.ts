@@ -50,7 +50,8 @@ function describeField(field: any, _build: unknown, { scope, Self }: any): any {
   if (scope.fieldName === "keys" && Self.name.endsWith("Aggregates")) {
     return {
       ...field,
-      description: "The values that the rows of the group share, in the order of `groupBy`, as they are stored.",
+      description:
+        "The values that the rows of the group share, in the order of `groupBy`: names of enum values, ids, times at which spans begin.",
     };
   }
   if (field.description && scope.fieldName !== "id") return field;

@@ -5,6 +5,7 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 
 --!include iam/types.sql
 --!include iam/tenants.sql
+--!include iam/time_zone.sql
 --!include iam/users.sql
 --!include iam/memberships.sql
 --!include iam/actors.sql
