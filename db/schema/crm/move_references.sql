@@ -68,7 +68,7 @@ end
 $$;
 comment on function crm.move_references() is
   'Points whatever refers to the loser of a merge at its winner. It is the trigger of the merge''s row, so that append-only tables, which refuse whoever changes them directly, let it pass.';
-select ddl.trigger('crm.merges', '_300_move', 'before insert for each row execute function crm.move_references()');
+select ddl.trigger('crm.merges', '_300_move', 'before insert for each row when (new.undone_at is null) execute function crm.move_references()');
 
 create or replace function crm.move_references_back() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$

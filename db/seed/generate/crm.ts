@@ -16,6 +16,25 @@ export async function seedCrm(seed: TenantSeed): Promise<void> {
   await seedCompanies(seed);
   await seedContacts(seed);
   await seedLeads(seed);
+  await seedMerges(seed);
+}
+
+/** Merges that were a mistake: history without anything to move. */
+async function seedMerges({ random, until, people: members, copy, ids }: TenantSeed): Promise<void> {
+  const [winner, loser] = ids.get("crm.contacts")!;
+  const actor = members[0]!.actorId;
+  await copy("crm.merges", [
+    {
+      id: random.id(until),
+      winner_contact_id: winner,
+      loser_contact_id: loser,
+      survivorship: { title: "longest" },
+      merged_by: actor,
+      undone_by: actor,
+      undone_at: until,
+      created_at: until,
+    },
+  ]);
 }
 
 async function seedCompanies({ random, since, until, people: members, size, copy }: TenantSeed): Promise<void> {
