@@ -28,3 +28,14 @@ select ddl.foreign_key('crm.contact_consents', 'contact_id', 'crm.contacts', 'ca
 comment on constraint contact_consents_contact_id_fkey on crm.contact_consents is '@nestedCreate';
 select ddl.foreign_key('crm.contact_consents', 'recorded_by', 'iam.actors', 'set null');
 select ddl.append_only('crm.contact_consents', p_insert => '{contact_id,channel,purpose,is_granted,method,proof,wording,ip_address,expires_at,decided_at}');
+
+create or replace function crm.contacts_current_consents(contact crm.contacts) returns setof crm.contact_consents
+language sql stable set search_path to pg_catalog
+begin atomic
+  select distinct on (c.channel, c.purpose) c.* from crm.contact_consents c
+  where c.tenant_id = contact.tenant_id and c.contact_id = contact.id and c.decided_at <= now()
+  order by c.channel, c.purpose, c.decided_at desc, c.id desc;
+end;
+comment on function crm.contacts_current_consents(crm.contacts) is
+  'The latest yes or no of the contact for each channel and purpose: what holds now, unless it has expired.';
+grant execute on function crm.contacts_current_consents(crm.contacts) to rowhouse_viewer, rowhouse_system;

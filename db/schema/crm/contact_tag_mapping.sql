@@ -21,4 +21,4 @@ select ddl.foreign_key('crm.contact_tag_mapping', 'contact_tag_id', 'crm.contact
 select ddl.foreign_key('crm.contact_tag_mapping', 'created_by', 'iam.actors', 'set null');
 comment on constraint contact_tag_mapping_contact_id_fkey on crm.contact_tag_mapping is E'@nestedCreate link\n@behavior +manyToMany\n@manyToManyFieldName contacts\n@foreignFieldName taggings';
 comment on constraint contact_tag_mapping_contact_tag_id_fkey on crm.contact_tag_mapping is E'@behavior +manyToMany\n@manyToManyFieldName tags\n@foreignFieldName taggings';
-select ddl.tenant_table('crm.contact_tag_mapping', p_insert => '{contact_id,contact_tag_id}', p_update => '{contact_tag_id}');
+select ddl.tenant_table('crm.contact_tag_mapping', p_insert => '{contact_id,contact_tag_id}', p_update => '{deleted_at}');

@@ -18,4 +18,4 @@ select ddl.foreign_key('crm.lead_label_mapping', 'lead_id', 'crm.leads', 'cascad
 select ddl.foreign_key('crm.lead_label_mapping', 'lead_label_id', 'crm.lead_labels', 'cascade', p_index => false);
 comment on constraint lead_label_mapping_lead_id_fkey on crm.lead_label_mapping is E'@nestedCreate link\n@behavior +manyToMany\n@manyToManyFieldName leads\n@foreignFieldName labelings';
 comment on constraint lead_label_mapping_lead_label_id_fkey on crm.lead_label_mapping is E'@behavior +manyToMany\n@manyToManyFieldName labels\n@foreignFieldName labelings';
-select ddl.tenant_table('crm.lead_label_mapping', p_insert => '{lead_id,lead_label_id}', p_update => '{lead_label_id}');
+select ddl.tenant_table('crm.lead_label_mapping', p_insert => '{lead_id,lead_label_id}', p_update => '{deleted_at}');
