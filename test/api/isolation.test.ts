@@ -3,12 +3,10 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import {
   buildSchema,
   getNamedType,
-  type GraphQLArgument,
   type GraphQLField,
-  type GraphQLInputField,
+  type GraphQLObjectType,
   isEnumType,
   isInputObjectType,
-  isListType,
   isNonNullType,
   isObjectType,
 } from "graphql";
@@ -16,12 +14,16 @@ import pg from "pg";
 import { encodeTypeId } from "../../lib/type-id.ts";
 import { type CatalogueTable, tenantTables } from "../support/catalogue.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type ForeignId, foreignFor, foreignInput } from "../support/foreign-ids.ts";
 import { createTenant, startGraphqlApi, type GraphqlApi, type Json, type Sender } from "../support/graphql-api.ts";
 import { insertRowOfEach, type RowIds } from "../support/rows.ts";
 
 const schema = buildSchema(readFileSync(new URL("../../server/schema.graphql", import.meta.url), "utf8"));
 const queries = Object.values(schema.getQueryType()!.getFields());
-const mutations = Object.values(schema.getMutationType()!.getFields()).filter((field) => field.name !== "login");
+const mutations = Object.values(schema.getMutationType()!.getFields()).filter(
+  // Signing in and out names no rows.
+  (field) => !["login", "refresh", "switchTenant", "changePassword"].includes(field.name) && field.args.length > 0,
+);
 const connections = queries.filter((field) => getNamedType(field.type).name.endsWith("Connection"));
 const lookups = queries.filter((field) => field.args.some((arg) => ["id", "rowId"].includes(arg.name)));
 
@@ -34,7 +36,7 @@ let globex: Sender;
 let acme: Sender;
 let acmeRows: RowIds;
 /** The ids of acme's rows as clients write them. */
-let foreign: { typeId: string; rowId: string }[];
+let foreign: ForeignId[];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -48,11 +50,11 @@ beforeAll(async () => {
   await insertRowOfEach(admin, tables, globex.tenantId!);
   const { rows: tags } = await admin.query<{ name: string; prefix: string }>(
     `select c.oid::regclass::text as name, substring(obj_description(c.oid, 'pg_class') from '@typeid (\\w+)') as prefix
-     from pg_class c where relkind = 'r' and obj_description(c.oid, 'pg_class') ~ '@typeid'`,
+     from pg_class c where relkind in ('r', 'p') and not relispartition and obj_description(c.oid, 'pg_class') ~ '@typeid'`,
   );
   foreign = tags.flatMap(({ name, prefix }) => {
     const rowId = name === "iam.tenants" ? acme.tenantId : acmeRows.get(name);
-    return rowId ? [{ typeId: encodeTypeId(prefix, rowId), rowId }] : [];
+    return rowId ? [{ table: name, typeId: encodeTypeId(prefix, rowId), rowId }] : [];
   });
 });
 
@@ -63,69 +65,113 @@ afterAll(async () => {
 });
 
 test("no query finds a row of another tenant by its id", async () => {
-  for (const field of lookups)
-    for (const { typeId, rowId } of foreign) {
-      const args = field.args.filter((arg) => isNonNullType(arg.type));
-      if (args.length !== 1) continue;
-      const value = args[0]!.name === "rowId" ? rowId : typeId;
-      const { data } = await api.send(globex, `{ found: ${field.name}(${args[0]!.name}: "${value}") { __typename } }`);
+  for (const field of lookups) {
+    const [arg, ...others] = field.args.filter((each) => isNonNullType(each.type));
+    if (!arg || others.length > 0) continue;
+    const subject = field.name.replace(/ByRowId$/, "");
+    // The row it is made for, and rows of other kinds under the same name.
+    for (const { typeId, rowId } of [foreignFor(foreign, subject), ...foreign.slice(0, 3)]) {
+      const value = arg.name === "rowId" ? rowId : typeId;
+      const { data } = await api.send(
+        globex,
+        `query($it: ${String(arg.type)}) { found: ${field.name}(${arg.name}: $it) { __typename } }`,
+        {
+          it: value,
+        },
+      );
       expect({ field: field.name, found: data?.found ?? null }).toEqual({ field: field.name, found: null });
     }
-  expect(lookups.length).toBeGreaterThan(20);
+  }
+  expect(lookups.length).toBeGreaterThan(100);
 });
 
-test("no list, filter, order or count shows a row of another tenant", async () => {
-  const ids = await idsOf(globex.tenantId!);
-  let orders = 0;
+test("no list, filter, order, count or aggregate shows a row of another tenant", async () => {
+  const strangers = new Set(foreign.flatMap(({ typeId, rowId }) => [typeId, rowId]));
+  let [orders, filters, aggregates] = [0, 0, 0];
   for (const field of connections) {
-    const own = await api.ask(globex, `{ page: ${field.name} { totalCount nodes { rowId } } }`);
-    const shown: string[] = own.page.nodes.map((node: Json) => node.rowId);
-    for (const rowId of shown)
-      expect({ field: field.name, isOwn: ids.has(rowId) }).toEqual({ field: field.name, isOwn: true });
-    expect(shown.length).toBeGreaterThan(0);
-    expect(own.page.totalCount).toBe(shown.length);
-    for (const { typeId, rowId } of foreign) {
-      const filtered = await api.send(
+    const type = nodeType(field);
+    const shownFields = Object.values(type.getFields())
+      .filter((each) => each.args.length === 0 && ["ID", "UUID"].includes(getNamedType(each.type).name))
+      .map((each) => each.name);
+    const node = shownFields.join(" ") || "__typename";
+    const search = field.args.some((arg) => arg.name === "query") ? 'query: "some"' : "";
+    const args = (more: string) => (search || more ? `(${[search, more].filter(Boolean).join(", ")})` : "");
+    const page = async (more: string, variables: object = {}, head = "") =>
+      (
+        await api.ask(
+          globex,
+          `query${head} { page: ${field.name}${args(more)} { totalCount nodes { ${node} } } }`,
+          variables,
+        )
+      ).page;
+    const own = await page("");
+    const shown = own.nodes.map((each: Json) => JSON.stringify(each)).sort();
+    for (const each of own.nodes)
+      for (const value of Object.values(each)) expect(strangers.has(String(value))).toBe(false);
+    if (!search)
+      expect({ field: field.name, count: own.totalCount }).toEqual({ field: field.name, count: shown.length });
+
+    const filter = field.args.find((arg) => arg.name === "filter");
+    const filterType = filter && getNamedType(filter.type);
+    if (isInputObjectType(filterType) && filterType.getFields()["id"]) {
+      filters++;
+      const { typeId } = foreignFor(foreign, type.name);
+      const found = await api.send(
         globex,
-        `{ page: ${field.name}(filter: { id: { equalTo: "${typeId}" } }) { totalCount nodes { rowId } } }`,
+        `query($id: ID!) { page: ${field.name}${args("filter: { id: { equalTo: $id } }")} { totalCount } }`,
+        {
+          id: typeId,
+        },
       );
-      expect(filtered.data?.page?.totalCount ?? 0).toBe(0);
-      expect(shown).not.toContain(rowId);
+      expect(found.data?.page?.totalCount ?? 0).toBe(0);
     }
-    const order = getNamedType(field.args.find((arg) => arg.name === "orderBy")!.type);
-    for (const value of isEnumType(order) ? order.getValues() : []) {
+    const order = field.args.find((arg) => arg.name === "orderBy");
+    const orderType = order && getNamedType(order.type);
+    for (const value of isEnumType(orderType) ? orderType.getValues() : []) {
       orders++;
-      const page = await api.ask(globex, `{ page: ${field.name}(orderBy: [${value.name}]) { nodes { rowId } } }`);
-      expect(page.page.nodes.map((node: Json) => node.rowId).sort()).toEqual([...shown].sort());
+      const ordered = await page("orderBy: $by", { by: [value.name] }, `($by: ${String(order!.type)})`);
+      expect(ordered.nodes.map((each: Json) => JSON.stringify(each)).sort()).toEqual(shown);
+    }
+    const counted = (getNamedType(field.type) as GraphQLObjectType).getFields()["aggregates"];
+    if (counted && type.getFields()["rowId"] && !search) {
+      aggregates++;
+      const sums = await api.ask(
+        globex,
+        `{ page: ${field.name}${args("")} { aggregates { distinctCount { id } } } }`,
+      );
+      expect({ field: field.name, count: Number(sums.page.aggregates.distinctCount.id) }).toEqual({
+        field: field.name,
+        count: shown.length,
+      });
     }
   }
+  const fields = Object.values(schema.getTypeMap()).flatMap((type) =>
+    isObjectType(type) ? Object.keys(type.getFields()) : [],
+  );
   console.log(
-    `isolation: ${connections.length} connections, ${orders} orders, ${lookups.length} look-ups, ${mutations.length} mutations`,
+    `isolation: ${tables.length} tables, ${connections.length} connections, ${filters} filters, ${orders} orders, ` +
+      `${aggregates} aggregates, ${lookups.length} look-ups, ${mutations.length} mutations; the API has ${fields.length} fields`,
   );
 });
 
 test("no mutation changes, takes or refers to a row of another tenant", async () => {
   const before = await snapshot();
-  for (const field of mutations)
-    for (const { typeId } of foreign) {
-      const input = inputOf(field.args[0]!, typeId);
-      const counted = payloadFields(field).includes("affectedCount") ? "affectedCount" : "__typename";
-      const document = `mutation ($input: ${String(field.args[0]!.type)}) { outcome: ${field.name}(input: $input) { ${counted} } }`;
-      const { data, errors } = await api.send(globex, document, { input });
-      const isRefused = errors !== undefined || data?.outcome?.affectedCount === 0;
-      // What names no row of anybody succeeds in the own tenant, as it should.
-      if (JSON.stringify(input).includes(typeId))
-        expect({ field: field.name, typeId, isRefused }).toEqual({ field: field.name, typeId, isRefused: true });
-    }
+  for (const field of mutations) {
+    const subject = field.name
+      .replace(/^(create|update|upsert|delete|restore)/, "")
+      .replace(/ies$/, "y")
+      .replace(/s$/, "");
+    const input = foreignInput(foreign, field.args[0]!, subject);
+    const counted = payloadFields(field).includes("affectedCount") ? "affectedCount" : "__typename";
+    const document = `mutation ($input: ${String(field.args[0]!.type)}) { outcome: ${field.name}(input: $input) { ${counted} } }`;
+    const { data, errors } = await api.send(globex, document, { input });
+    const isRefused = errors !== undefined || data?.outcome?.affectedCount === 0;
+    // What names no row of anybody succeeds in the own tenant, as it should.
+    if (foreign.some(({ typeId }) => JSON.stringify(input).includes(typeId)))
+      expect({ field: field.name, isRefused }).toEqual({ field: field.name, isRefused: true });
+  }
   expect(await snapshot()).toEqual(before);
 });
-
-/** The ids of all rows of a tenant. */
-async function idsOf(tenantId: string): Promise<Set<string>> {
-  const union = tables.map(({ name }) => `select id from ${name} where tenant_id = $1`).join(" union all ");
-  const { rows } = await admin.query<{ id: string }>(union, [tenantId]);
-  return new Set(rows.map(({ id }) => id));
-}
 
 /** Every row of acme, as text. */
 async function snapshot(): Promise<Record<string, string[]>> {
@@ -140,29 +186,13 @@ async function snapshot(): Promise<Record<string, string[]>> {
   return all;
 }
 
+/** The type of a connection's nodes. */
+function nodeType(field: GraphQLField<unknown, unknown>): GraphQLObjectType {
+  const connection = getNamedType(field.type) as GraphQLObjectType;
+  return getNamedType(connection.getFields()["nodes"]!.type) as GraphQLObjectType;
+}
+
 function payloadFields(field: GraphQLField<unknown, unknown>): string[] {
   const type = getNamedType(field.type);
   return isObjectType(type) ? Object.keys(type.getFields()) : [];
-}
-
-/** A value for an argument or input field: every id in it is the foreign one, the rest is whatever fits. */
-function inputOf(slot: GraphQLArgument | GraphQLInputField, id: string): unknown {
-  const type = getNamedType(slot.type);
-  const isList = isListType(isNonNullType(slot.type) ? slot.type.ofType : slot.type);
-  const one = () => {
-    if (type.name === "ID") return id;
-    if (isEnumType(type)) return type.getValues()[0]!.name;
-    if (isInputObjectType(type)) {
-      const fields = Object.values(type.getFields()).filter(
-        (field) => isNonNullType(field.type) || /(^id|^ids|Id|^patch)$/.test(field.name),
-      );
-      return Object.fromEntries(fields.map((field) => [field.name, inputOf(field, id)]));
-    }
-    return (
-      { String: "some text", Int: 1, Float: 1, Boolean: true, JSON: {}, UUID: "01900000-0000-7000-8000-000000000000" }[
-        type.name
-      ] ?? "1"
-    );
-  };
-  return isList ? [one()] : one();
 }

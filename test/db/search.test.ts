@@ -167,6 +167,22 @@ describe("a search", () => {
     await expect(found("x".repeat(301))).rejects.toMatchObject({ code: "RH007" });
   });
 
+  test("finds entries of lists by how a misspelt name sounds", async () => {
+    await run(acme, async (ask) => {
+      const [list] = await ask("insert into lists.lists (name) values ('People') returning id");
+      await ask(
+        "insert into lists.list_entries (list_id, full_name) values ($1, 'Catherine Lovelace'), ($1, 'Bob Stone')",
+        [list!["id"]],
+      );
+    });
+    const names = await run(
+      acme,
+      (ask) => ask("select full_name from lists.search_list_entries('Kathrin Lovelase')"),
+      "rowhouse_viewer",
+    );
+    expect(names).toEqual([{ full_name: "Catherine Lovelace" }]);
+  });
+
   test("without a tenant is refused", async () => {
     await expect(found("ada", "")).rejects.toMatchObject({ code: "RH001" });
   });

@@ -53,6 +53,13 @@ end
 $$;
 comment on function app.search_query(text, boolean) is 'A search as PostgreSQL runs it; null when nothing is looked for.';
 
+create or replace function app.search_sounds_query(p_query text) returns tsquery
+language sql immutable parallel safe
+begin atomic
+  select coalesce(array_to_string(tsvector_to_array(app.search_sounds(p_query)), ' & '), '')::tsquery;
+end;
+comment on function app.search_sounds_query(text) is 'The sounds of what somebody looks for, all of them wanted.';
+
 create or replace function app.highlight(p_value text, p_query text) returns text
 language plpgsql immutable parallel safe set search_path to pg_catalog as $$
 declare
@@ -101,5 +108,5 @@ language sql immutable strict parallel safe
 return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
 comment on function app.escape_html(text) is 'A text with the signs of HTML escaped.';
 
-grant execute on function app.search_terms(text), app.search_query(text, boolean), app.highlight(text, text), app.escape_html(text)
+grant execute on function app.search_sounds_query(text), app.search_terms(text), app.search_query(text, boolean), app.highlight(text, text), app.escape_html(text)
   to rowhouse_viewer, rowhouse_definer;

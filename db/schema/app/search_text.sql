@@ -4,6 +4,7 @@ comment on schema extensions is 'What PostgreSQL extensions bring.';
 create extension if not exists unaccent with schema extensions;
 create extension if not exists pg_trgm with schema extensions;
 create extension if not exists btree_gin with schema extensions;
+create extension if not exists fuzzystrmatch with schema extensions;
 grant usage on schema extensions to rowhouse_definer;
 
 create or replace function app.fold(p_text text) returns text
@@ -26,5 +27,14 @@ begin atomic
 end;
 comment on function app.search_digits(text) is 'The digits of a phone number, whole and in its usual endings.';
 
-grant execute on function app.fold(text), app.search_words(text), app.search_digits(text)
+create or replace function app.search_sounds(p_text text) returns tsvector
+language sql immutable parallel safe
+begin atomic
+  select coalesce(array_to_tsvector(array_agg(distinct '~' || extensions.dmetaphone(w))), '')
+  from regexp_split_to_table(regexp_replace(app.fold(coalesce(p_text, '')), '[^a-z]+', ' ', 'g'), ' ') w
+  where length(w) >= 3 and extensions.dmetaphone(w) <> '';
+end;
+comment on function app.search_sounds(text) is 'How the words of a text sound in English (double metaphone): what is misspelt mostly sounds alike.';
+
+grant execute on function app.fold(text), app.search_words(text), app.search_digits(text), app.search_sounds(text)
   to rowhouse_viewer, rowhouse_system, rowhouse_definer;

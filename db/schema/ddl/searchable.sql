@@ -1,17 +1,35 @@
-create or replace function ddl.searchable(p_table regclass, p_vector text, p_fuzzy text, p_fields text[]) returns void
+create or replace function ddl.searchable(p_table regclass, p_vector text, p_fuzzy text, p_fields text[], p_pending_kib integer default 4096) returns void
 language plpgsql set search_path to pg_catalog as $$
 declare
   v_schema text := (select relnamespace::regnamespace::text from pg_class where oid = p_table);
   v_name text := (select relname from pg_class where oid = p_table);
   v_living text := case when exists (select from pg_attribute where attrelid = p_table and attname = 'deleted_at' and not attisdropped)
     then 't.deleted_at is null' else 'true' end;
+  v_alike text;
 begin
+  v_alike := case when p_fuzzy is null then format($alike$
+        -- What sounds alike; the vector has the sounds, too.
+        return query execute format($q$
+          select t.id, 0.001::float8 from %1$s t
+          where t.tenant_id = %%2$L and %2$s and t.search_vector @@ %%1$L::tsquery and not t.search_vector @@ %%3$L::tsquery
+          order by 1 desc limit 100 $q$, app.search_sounds_query(p_query), app.tenant_id(), v_query);$alike$, p_table, v_living)
+    else format($alike$
+        -- How alike is alike enough, for this transaction.
+        perform set_config('pg_trgm.word_similarity_threshold', '0.4', true);
+        return query execute format($q$
+          select t.id, (word_similarity(%%1$L, %3$s) / 100)::float8 from %1$s t
+          where t.tenant_id = %%2$L and %2$s and %%1$L <%%%% (%3$s) and not t.search_vector @@ %%3$L::tsquery
+          order by 2 desc, 1 desc limit 100 $q$, app.fold(p_query), app.tenant_id(), v_query);$alike$, p_table, v_living, p_fuzzy) end;
+
   execute format('alter table %s add column if not exists search_vector tsvector not null generated always as (%s) stored', p_table, p_vector);
   execute format('comment on column %s.search_vector is %L', p_table, E'@behavior -*\nWords by which it is found; kept by the database.');
   -- With the tenant in it, so that a tenant's search reads the tenant's words only.
-  execute format('create index if not exists %I on %s using gin (tenant_id extensions.uuid_ops, search_vector)', v_name || '_search_vector_idx', p_table);
-  execute format('create index if not exists %I on %s using gin (tenant_id extensions.uuid_ops, (%s) extensions.gin_trgm_ops)',
-    v_name || '_fuzzy_idx', p_table, p_fuzzy);
+  execute format('create index if not exists %I on %s using gin (tenant_id extensions.uuid_ops, search_vector) with (gin_pending_list_limit = %s)',
+    v_name || '_search_vector_idx', p_table, p_pending_kib);
+  if p_fuzzy is not null then
+    execute format('create index if not exists %I on %s using gin (tenant_id extensions.uuid_ops, (%s) extensions.gin_trgm_ops) with (gin_pending_list_limit = %s)',
+      v_name || '_fuzzy_idx', p_table, p_fuzzy, p_pending_kib);
+  end if;
   execute format('grant select on %s to rowhouse_definer', p_table);
 
   -- Matching words is not leakproof, so row-level security would keep its index from serving: this function passes by
@@ -35,15 +53,10 @@ begin
         order by 2 desc, 1 desc limit 1000 $q$, v_query, coalesce(app.search_query(p_query, true), v_query), app.tenant_id());
       get diagnostics v_found = row_count;
       if v_found < 20 and p_query !~ '["-]' and length(p_query) >= 3 then
-        -- How alike is alike enough, for this transaction.
-        perform set_config('pg_trgm.word_similarity_threshold', '0.4', true);
-        return query execute format($q$
-          select t.id, (word_similarity(%%1$L, %3$s) / 100)::float8 from %1$s t
-          where t.tenant_id = %%2$L and %4$s and %%1$L <%%%% (%3$s) and not t.search_vector @@ %%3$L::tsquery
-          order by 2 desc, 1 desc limit 100 $q$, app.fold(p_query), app.tenant_id(), v_query);
+        %5$s
       end if;
     end
-    $body$ $sql$, p_table, v_name, p_fuzzy, v_living);
+    $body$ $sql$, p_table, v_name, p_fuzzy, v_living, v_alike);
   execute format('comment on function app.find_%I(text) is %L', v_name,
     format('Ids of the %s of this tenant that a search finds, with their ranks: at most a thousand, then what is spelt alike.', replace(v_name, '_', ' ')));
   execute format('grant execute on function app.find_%I(text) to rowhouse_viewer', v_name);
@@ -75,5 +88,5 @@ begin
   execute format('grant execute on function %I.%I(%s, text) to rowhouse_viewer', v_schema, v_name || '_highlights', p_table);
 end
 $$;
-comment on function ddl.searchable(regclass, text, text, text[]) is
-  'Makes a table searchable: a vector of weighted words with its index, an index of trigrams over a text for what is spelt alike, a query search_<table> in the API, and highlights of the named columns.';
+comment on function ddl.searchable(regclass, text, text, text[], integer) is
+  'Makes a table searchable: a vector of weighted words with its index, an index of trigrams over a text for what is spelt alike (or null, where the vector has app.search_sounds() in it), a query search_<table> in the API, and highlights of the named columns. A larger pending list (in KiB) makes mass imports cheaper, and a search right after one dearer.';

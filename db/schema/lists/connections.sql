@@ -17,7 +17,7 @@ create table if not exists lists.connections (
   deleted_at timestamptz,
   constraint connections_pkey primary key (tenant_id, id)
 );
-comment on table lists.connections is E'@typeid conn\nA place that exports are delivered to: a webhook, an FTP or SFTP folder, a bucket, a mailbox.';
+comment on table lists.connections is E'@typeid conn\n@name destinations\nA place that exports are delivered to: a webhook, an FTP or SFTP folder, a bucket, a mailbox.';
 comment on column lists.connections.config is 'How to get there, by kind: webhook {url, method, headers}, ftp {host, port, username, path, isTls}, sftp {host, port, username, path, hostKey}, s3 {bucket, region, endpoint, prefix, isPathStyle}, email {to, cc, subject}. Secrets have no place here.';
 comment on column lists.connections.column_mapping is 'Which columns are sent under which names, in order: an array of {column, name}. As the export has them when empty.';
 comment on column lists.connections.last_test_error is 'What the last test said; nothing when it went well.';
