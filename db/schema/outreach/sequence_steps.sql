@@ -28,6 +28,6 @@ create index if not exists sequence_steps_sequence_id_idx on outreach.sequence_s
 select ddl.foreign_key('outreach.sequence_steps', 'sequence_id', 'outreach.sequences', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.sequence_steps', 'template_id', 'outreach.templates', 'restrict');
 select ddl.foreign_key('outreach.sequence_steps', 'prompt_id', 'outreach.prompts', 'restrict');
-comment on constraint sequence_steps_sequence_id_fkey on outreach.sequence_steps is E'@foreignFieldName steps';
+comment on constraint sequence_steps_sequence_id_fkey on outreach.sequence_steps is E'@nestedCreate\n@foreignFieldName steps';
 select ddl.tenant_table('outreach.sequence_steps', p_insert => '{sequence_id,step_number,type,name,template_id,prompt_id,delay_days,delay_minutes,settings}',
   p_update => '{type,name,template_id,prompt_id,delay_days,delay_minutes,settings}');

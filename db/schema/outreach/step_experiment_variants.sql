@@ -25,6 +25,6 @@ create index if not exists step_experiment_variants_step_experiment_id_idx on ou
 select ddl.foreign_key('outreach.step_experiment_variants', 'step_experiment_id', 'outreach.step_experiments', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.step_experiment_variants', 'template_id', 'outreach.templates', 'restrict');
 select ddl.foreign_key('outreach.step_experiment_variants', 'prompt_id', 'outreach.prompts', 'restrict');
-comment on constraint step_experiment_variants_step_experiment_id_fkey on outreach.step_experiment_variants is E'@foreignFieldName variants\n@fieldName experiment';
+comment on constraint step_experiment_variants_step_experiment_id_fkey on outreach.step_experiment_variants is E'@nestedCreate\n@foreignFieldName variants\n@fieldName experiment';
 select ddl.tenant_table('outreach.step_experiment_variants', p_insert => '{step_experiment_id,name,template_id,prompt_id,weight}',
   p_update => '{name,template_id,prompt_id,weight,is_winner}');
