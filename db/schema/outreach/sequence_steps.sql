@@ -15,7 +15,8 @@ create table if not exists outreach.sequence_steps (
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
   constraint sequence_steps_pkey primary key (tenant_id, id),
-  constraint sequence_steps_type_check check (type <> 'wait' or (template_id is null and prompt_id is null))
+  constraint sequence_steps_type_check check (type <> 'wait' or (template_id is null and prompt_id is null)),
+  constraint sequence_steps_prompt_id_check check (template_id is null or prompt_id is null)
 );
 comment on table outreach.sequence_steps is E'@typeid step\nA step of a sequence.';
 comment on column outreach.sequence_steps.step_number is 'Place in the sequence, from 1; unique among its living steps.';

@@ -39,7 +39,7 @@ select ddl.state_machine('outreach.workflow_versions', 'status', '{"draft": ["pu
 create or replace function outreach.guard_published_workflow_version() returns trigger
 language plpgsql set search_path to pg_catalog as $$
 begin
-  perform app.raise('INVALID_STATE', format('Version %s of the workflow is published and never changes. Make a new draft.', old.version));
+  perform app.raise('INVALID_STATE', format('Version %s of the workflow is published and never changes. Make a new draft by newWorkflowVersion.', old.version));
   return null;
 end
 $$;
