@@ -12,8 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.remove());
 
-const send = (query: string, variables: object = {}, somebody = ann) =>
-  server.post(query, { token: somebody.token(), variables });
+const send = (query: string, variables: object = {}, token = ann.token("manager")) =>
+  server.post(query, { token, variables });
 
 /** Sends a document that ought to succeed; its data. */
 async function ask(query: string, variables: object = {}) {
@@ -143,8 +143,8 @@ describe("merging", () => {
   it("says what is wrong, and knows no other tenant's contacts", async () => {
     const [winnerId, loserId] = [await contact("A"), await contact("B")];
     const companyId = await create("Company", { name: "C" });
-    const refused = async (variables: object, somebody = ann) =>
-      (await send(MERGE, variables, somebody)).errors![0]!.extensions;
+    const refused = async (variables: object, token?: string) =>
+      (await send(MERGE, variables, token)).errors![0]!.extensions;
     expect(await refused({ winnerId, loserId: companyId })).toMatchObject({ code: "VALIDATION_FAILED" });
     expect(await refused({ winnerId, loserId: winnerId })).toMatchObject({
       code: "VALIDATION_FAILED",
@@ -154,7 +154,32 @@ describe("merging", () => {
       code: "VALIDATION_FAILED",
       field: "survivorship",
     });
-    expect(await refused({ winnerId, loserId }, bob)).toMatchObject({ code: "NOT_FOUND", field: "winnerId" });
+    expect(await refused({ winnerId, loserId }, bob.token("manager"))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "winnerId",
+    });
+  });
+
+  it("is for managers: a member is forbidden to merge and to undo, and nothing happens", async () => {
+    const [winnerId, loserId] = [await contact("A"), await contact("B")];
+    const companies = `mutation($winnerId: ID!, $loserId: ID!) {
+      mergeCompanies(input: { winnerId: $winnerId, loserId: $loserId }) { merge { id } } }`;
+    const merge = await ask(MERGE, { winnerId, loserId: await contact("C") });
+    for (const [query, variables] of [
+      [MERGE, { winnerId, loserId }],
+      [
+        companies,
+        { winnerId: await create("Company", { name: "A" }), loserId: await create("Company", { name: "B" }) },
+      ],
+      [UNDO, { mergeId: merge.mergeContacts.merge.id }],
+    ] as const)
+      expect((await send(query, variables, ann.token("member"))).errors![0]!.extensions).toMatchObject({
+        code: "FORBIDDEN",
+      });
+    const { contact: winner } = await ask("query($id: ID!) { contact(id: $id) { merges { nodes { id undoneAt } } } }", {
+      id: winnerId,
+    });
+    expect(winner.merges.nodes).toEqual([{ id: merge.mergeContacts.merge.id, undoneAt: null }]);
   });
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { PoolClient } from "pg";
 import { asTenant, createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createTenant, type Sender } from "../support/graphql-api.ts";
-import { asMember, company, contact, identifier, memberRefusal, merge, MERGE, row, UNDO } from "../support/merges.ts";
+import { asManager, company, contact, identifier, managerRefusal, merge, MERGE, row, UNDO } from "../support/merges.ts";
 import { refusal } from "../support/refusal.ts";
 import { until } from "../support/until.ts";
 
@@ -36,7 +36,7 @@ describe("a merge is refused", () => {
         [[winner, nobody, {}], "RH002", "loserId", `There is no contact ${nobody}.`],
         [[winner, loser, "[]"], "RH004", "survivorship", expect.stringContaining("not array")],
       ] as const)
-        expect(await memberRefusal(client, MERGE.contacts, [...values])).toMatchObject({ code, column, message });
+        expect(await managerRefusal(client, MERGE.contacts, [...values])).toMatchObject({ code, column, message });
     }));
 
   test("with another tenant's record, which is not there", async () => {
@@ -47,7 +47,7 @@ describe("a merge is refused", () => {
         [ours, theirs, {}],
         [theirs, ours, {}],
       ])
-        expect(await memberRefusal(client, MERGE.contacts, values)).toMatchObject({ code: "RH002" });
+        expect(await managerRefusal(client, MERGE.contacts, values)).toMatchObject({ code: "RH002" });
     });
     await asTenant(database, globex, async (client) =>
       expect(await row(client, "crm.contacts", theirs)).toMatchObject({ deleted_at: null }),
@@ -60,23 +60,25 @@ describe("a merge is refused", () => {
       const gone = await contact(client);
       await remove(client, gone);
       const deleted = { code: "RH006", message: `The contact ${gone} is deleted. Restore it first.` };
-      expect(await memberRefusal(client, MERGE.contacts, [winner, gone, {}])).toMatchObject(deleted);
-      expect(await memberRefusal(client, MERGE.contacts, [gone, winner, {}])).toMatchObject(deleted);
+      expect(await managerRefusal(client, MERGE.contacts, [winner, gone, {}])).toMatchObject(deleted);
+      expect(await managerRefusal(client, MERGE.contacts, [gone, winner, {}])).toMatchObject(deleted);
       await merge(client, "contacts", winner, loser);
-      expect(await memberRefusal(client, MERGE.contacts, [winner, loser, {}])).toMatchObject({
+      expect(await managerRefusal(client, MERGE.contacts, [winner, loser, {}])).toMatchObject({
         code: "RH006",
         column: "loserId",
         message: `The contact ${loser} was merged into ${winner} already.`,
       });
     }));
 
-  test("to who may only look", () =>
+  test.each(["viewer", "member"])("to a %s", (role) =>
     asSystem(async (client) => {
       const values = [...(await pair(client)), {}];
-      await client.query("set local role rowhouse_viewer");
+      await client.query(`set local role rowhouse_${role}`);
       expect(await refusal(client, MERGE.contacts, values)).toMatchObject({ code: "42501" });
+      expect(await refusal(client, MERGE.companies, values)).toMatchObject({ code: "42501" });
       expect(await refusal(client, UNDO, [values[0]])).toMatchObject({ code: "42501" });
-    }));
+    }),
+  );
 });
 
 describe("undoing a merge", () => {
@@ -87,7 +89,7 @@ describe("undoing a merge", () => {
       const { id } = await merge(client, "contacts", winner, loser);
       const later = await identifier(client, winner, "email", "later@x.test", false);
       await client.query("update crm.contacts set title = 'Boss' where id = $1", [winner]);
-      expect(await asMember(client, UNDO, [id])).toMatchObject({
+      expect(await asManager(client, UNDO, [id])).toMatchObject({
         undone_at: expect.any(Date),
         undone_by: acme.actorId,
       });
@@ -105,7 +107,7 @@ describe("undoing a merge", () => {
       const { id } = await merge(client, "contacts", winner, loser);
       await client.query("delete from crm.channel_identifiers where id = $1", [erased]);
       await client.query("update crm.channel_identifiers set deleted_at = now() where id = $1", [deleted]);
-      await asMember(client, UNDO, [id]);
+      await asManager(client, UNDO, [id]);
       expect(await row(client, "crm.channel_identifiers", deleted)).toMatchObject({
         contact_id: loser,
         deleted_at: expect.any(Date),
@@ -115,10 +117,10 @@ describe("undoing a merge", () => {
   test("is done once, and only of a merge that there is", () =>
     asSystem(async (client) => {
       const { id } = await merge(client, "contacts", ...(await pair(client)));
-      await asMember(client, UNDO, [id]);
-      expect(await memberRefusal(client, UNDO, [id])).toMatchObject({ code: "RH006", column: "mergeId" });
+      await asManager(client, UNDO, [id]);
+      expect(await managerRefusal(client, UNDO, [id])).toMatchObject({ code: "RH006", column: "mergeId" });
       const nothing = await contact(client);
-      expect(await memberRefusal(client, UNDO, [nothing])).toMatchObject({ code: "RH002", column: "mergeId" });
+      expect(await managerRefusal(client, UNDO, [nothing])).toMatchObject({ code: "RH002", column: "mergeId" });
     }));
 
   test("goes from the last merge of a record to the first", () =>
@@ -132,11 +134,11 @@ describe("undoing a merge", () => {
         [first.id, third.id],
         [second.id, third.id],
       ])
-        expect(await memberRefusal(client, UNDO, [id])).toMatchObject({
+        expect(await managerRefusal(client, UNDO, [id])).toMatchObject({
           code: "RH006",
           message: `The contact ${b} was merged again later. Undo merge ${next} first.`,
         });
-      for (const { id } of [third, second, first]) await asMember(client, UNDO, [id]);
+      for (const { id } of [third, second, first]) await asManager(client, UNDO, [id]);
       const { rows } = await client.query("select from crm.contacts where id = any ($1) and deleted_at is null", [
         [a, b, c, d],
       ]);
@@ -148,7 +150,7 @@ describe("undoing a merge", () => {
       const [winner, loser] = await pair(client);
       const { id } = await merge(client, "contacts", winner, loser);
       await remove(client, winner);
-      expect(await memberRefusal(client, UNDO, [id])).toMatchObject({
+      expect(await managerRefusal(client, UNDO, [id])).toMatchObject({
         code: "RH006",
         message: expect.stringContaining(`${winner}, which the other one was merged into, is deleted`),
       });
@@ -161,12 +163,12 @@ describe("undoing a merge", () => {
       const change = (title: string) =>
         client.query("update crm.contacts set title = $2 where id = $1", [winner, title]);
       await change("Chief");
-      expect(await memberRefusal(client, UNDO, [id])).toMatchObject({
+      expect(await managerRefusal(client, UNDO, [id])).toMatchObject({
         code: "RH003",
         message: expect.stringContaining("was changed since the merge, which took over: title."),
       });
       await change("Boss");
-      await asMember(client, UNDO, [id]);
+      await asManager(client, UNDO, [id]);
       expect(await row(client, "crm.contacts", winner)).toMatchObject({ title: null });
     }));
 
@@ -178,12 +180,12 @@ describe("undoing a merge", () => {
       ];
       const { id } = await merge(client, "companies", winner, loser);
       const other = await company(client, { domain: "b.test" });
-      expect(await memberRefusal(client, UNDO, [id])).toMatchObject({
+      expect(await managerRefusal(client, UNDO, [id])).toMatchObject({
         code: "RH003",
         message: expect.stringContaining("among the companies, another row has taken the domain"),
       });
       await client.query("update crm.companies set domain = null where id = $1", [other]);
-      await asMember(client, UNDO, [id]);
+      await asManager(client, UNDO, [id]);
       expect(await row(client, "crm.companies", loser)).toMatchObject({ domain: "b.test", deleted_at: null });
     }));
 });
@@ -194,7 +196,7 @@ describe("a merge that was made", () => {
       const [winner, loser] = await pair(client);
       const { id } = await merge(client, "contacts", winner, loser);
       const restore = "update crm.contacts set deleted_at = null where id = $1";
-      expect(await memberRefusal(client, restore, [loser])).toMatchObject({
+      expect(await managerRefusal(client, restore, [loser])).toMatchObject({
         code: "RH006",
         message: expect.stringContaining(`undo merge ${id}`),
       });

@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { mergeReferences, populate, snapshot } from "../support/merge-population.ts";
 import { randomNumbers } from "../support/random-numbers.ts";
 
-const STRATEGIES = ["winner", "loser", "newest", "oldest", "longest"];
+const STRATEGIES = ["winner", "loser", "newest", "oldest", "longest", "filled"];
 /** Tables without a way to delete, and rows that were sent: these stay with the loser as they are. */
 const HELD = ["outreach.sequence_enrollments", "outreach.campaign_recipients"];
 
@@ -65,7 +65,16 @@ describe.each([
     target: "crm.contacts",
     verb: "crm.merge_contacts",
     make: contact,
-    fields: ["first_name", "title", "linkedin_url", "date_of_birth", "status", "attributes", "primary_email"],
+    fields: [
+      "first_name",
+      "title",
+      "linkedin_url",
+      "date_of_birth",
+      "status",
+      "attributes",
+      "primary_email",
+      "primary_phone_e164",
+    ],
     collisions: [
       "crm.channel_identifiers",
       "crm.contact_attributes",

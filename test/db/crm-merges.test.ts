@@ -3,7 +3,7 @@ import type { PoolClient } from "pg";
 import { asTenant, createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createTenant, type Sender } from "../support/graphql-api.ts";
 import { insertInto } from "../support/insert-into.ts";
-import { company, contact, identifier, memberRefusal, merge, MERGE, row } from "../support/merges.ts";
+import { company, contact, identifier, managerRefusal, merge, MERGE, row } from "../support/merges.ts";
 import { refusal } from "../support/refusal.ts";
 
 let database: TestDatabase;
@@ -96,7 +96,7 @@ describe("a field of the winner", () => {
   ])("is refused when it %s", (_case, survivorship, message) =>
     asSystem(async (client) => {
       const values = [await contact(client), await contact(client), survivorship];
-      expect(await memberRefusal(client, MERGE.contacts, values)).toMatchObject({
+      expect(await managerRefusal(client, MERGE.contacts, values)).toMatchObject({
         code: "RH004",
         column: "survivorship",
         message: expect.stringMatching(message),

@@ -19,17 +19,17 @@ export interface Merge {
   readonly fields: object;
 }
 
-/** Runs a statement as a member, who may merge, and goes on as the system; its first row. */
-export async function asMember<T = Merge>(client: PoolClient, sql: string, values: unknown[]): Promise<T> {
-  await client.query("set local role rowhouse_member");
+/** Runs a statement as a manager, who may merge, and goes on as the system; its first row. */
+export async function asManager<T = Merge>(client: PoolClient, sql: string, values: unknown[]): Promise<T> {
+  await client.query("set local role rowhouse_manager");
   const { rows } = await client.query(sql, values);
   await client.query("set local role rowhouse_system");
   return rows[0] as T;
 }
 
-/** The error of a statement that a member is refused; the transaction goes on as the system. */
-export async function memberRefusal(client: PoolClient, sql: string, values: unknown[]): Promise<unknown> {
-  await client.query("set local role rowhouse_member");
+/** The error of a statement that a manager is refused; the transaction goes on as the system. */
+export async function managerRefusal(client: PoolClient, sql: string, values: unknown[]): Promise<unknown> {
+  await client.query("set local role rowhouse_manager");
   const error = await refusal(client, sql, values);
   await client.query("set local role rowhouse_system");
   return error;
@@ -43,7 +43,7 @@ export function merge(
   loser: string,
   survivorship: object = {},
 ): Promise<Merge> {
-  return asMember(client, MERGE[table], [winner, loser, survivorship]);
+  return asManager(client, MERGE[table], [winner, loser, survivorship]);
 }
 
 /** Inserts a contact; its id. */

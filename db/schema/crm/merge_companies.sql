@@ -8,4 +8,4 @@ end;
 comment on function crm.merge_companies(uuid, uuid, jsonb) is E'@typeid company\n'
   'Merges one company, the loser, into another one, the winner: as mergeContacts does, with positions, leads, tasks and whatever else refers to it. '
   'What means something only together survives together: "address", "annualRevenue" with its currency, "sic" with its description.';
-grant execute on function crm.merge_companies(uuid, uuid, jsonb) to rowhouse_member;
+grant execute on function crm.merge_companies(uuid, uuid, jsonb) to rowhouse_manager;

@@ -6,7 +6,8 @@ declare
   v_rows record;
   v_role record;
   v_survivorship jsonb;
-  v_primaries text[];
+  v_survivors record;
+  v_twice text;
   v_fields jsonb;
   v_merge crm.merges;
 begin
@@ -32,20 +33,27 @@ begin
   -- Fields may be named as the API names them.
   select coalesce(jsonb_object_agg(lower(regexp_replace(key, '([A-Z])', '_\1', 'g')), value), '{}') into v_survivorship
   from jsonb_each(p_survivorship) where value <> 'null';
-  select array_agg(s.field) filter (where s.field = any ('{primary_email,primary_phone_e164}') and s.side = 'loser'),
-    coalesce(jsonb_object_agg(c.name, jsonb_build_object('from', c.old, 'to', c.new)) filter (where c.old <> c.new and c.name not like 'primary\_%'), '{}')
-  into v_primaries, v_fields
+  select min(lower(regexp_replace(k, '([A-Z])', '_\1', 'g'))) into v_twice from jsonb_object_keys(p_survivorship) k
+  group by lower(regexp_replace(k, '([A-Z])', '_\1', 'g')) having count(*) > 1 limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('The survivor of "%s" is chosen twice. Choose it once.', v_twice), 'survivorship');
+  end if;
+  select array_agg(distinct s.field) filter (where s.side = 'loser') as losers, array_agg(distinct s.field) filter (where s.side = 'winner') as winners,
+    coalesce(jsonb_object_agg(c.name, jsonb_build_object('from', c.old, 'to', c.new)) filter (where c.old <> c.new and c.name not like 'primary\_%'), '{}') as fields
+  into v_survivors
   from crm.survivors(p_target, v_rows.winner, v_rows.loser, v_survivorship, p_groups) s
   cross join lateral (
     select n as name, v_rows.winner -> n as old, case s.side when 'winner' then v_rows.winner -> n when 'loser' then v_rows.loser -> n
       else (v_rows.loser -> n) || (v_rows.winner -> n) end as new
     from unnest(s.columns) n
   ) c;
+  v_fields := v_survivors.fields;
 
   insert into crm.merges (winner_contact_id, loser_contact_id, winner_company_id, loser_company_id, survivorship, fields, changes)
   select case when v_is_contact then p_winner end, case when v_is_contact then p_loser end,
     case when not v_is_contact then p_winner end, case when not v_is_contact then p_loser end, v_survivorship, v_fields,
-    case when v_is_contact then crm.yield_primary_identifiers(p_winner, p_loser, v_primaries) else '[]' end
+    case when v_is_contact then crm.yield_primary_identifiers(p_winner, p_loser, v_survivors.losers)
+      || crm.yield_primary_identifiers(p_loser, p_winner, v_survivors.winners) else '[]' end
   returning * into v_merge;
   -- The loser first: what is unique among the living, such as a domain, is then free for the winner.
   perform crm.alter_rows(p_target, array[p_loser], jsonb_build_object('deleted_at', now()));

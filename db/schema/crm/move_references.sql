@@ -74,8 +74,10 @@ create or replace function crm.move_references_back() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_change jsonb;
+  v_both constant uuid[] := array[coalesce(old.loser_contact_id, old.loser_company_id), coalesce(old.winner_contact_id, old.winner_company_id)];
   v_source regclass;
   v_row jsonb;
+  v_id uuid;
 begin
   for v_change in select c from jsonb_array_elements(old.changes) with ordinality u (c, n) order by n desc loop
     -- A table that was dropped since has nothing to give back.
@@ -84,11 +86,12 @@ begin
     if v_change -> 'moved' <> '[]' then
       -- A row that is gone since stays gone, and one that somebody pointed elsewhere stays there.
       execute format('update %1$s set %2$I = $1 where tenant_id = app.tenant_id() and %2$I = $2 and id = any ($3)', v_source, v_change ->> 'key')
-      using coalesce(old.loser_contact_id, old.loser_company_id), coalesce(old.winner_contact_id, old.winner_company_id),
-        array(select i::uuid from jsonb_array_elements_text(v_change -> 'moved') i);
+      using v_both[1], v_both[2], array(select i::uuid from jsonb_array_elements_text(v_change -> 'moved') i);
     end if;
     for v_row in select a from jsonb_array_elements(v_change -> 'altered') with ordinality u (a, n) order by n desc loop
-      perform crm.alter_rows(v_source, array[(v_row ->> 'id')::uuid], v_row -> 'before');
+      execute format('select id from %1$s where tenant_id = app.tenant_id() and %2$I = any ($1) and id = $2', v_source, v_change ->> 'key')
+      into v_id using v_both, (v_row ->> 'id')::uuid;
+      perform crm.alter_rows(v_source, array[v_id], v_row -> 'before') where v_id is not null;
     end loop;
   end loop;
   return new;

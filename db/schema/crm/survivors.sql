@@ -2,7 +2,7 @@ create or replace function crm.survivors(p_target regclass, p_winner jsonb, p_lo
 returns table (field text, columns text[], side text)
 language plpgsql stable set search_path to pg_catalog as $$
 declare
-  v_strategies constant text[] := '{winner,loser,newest,oldest,longest,combine}';
+  v_strategies constant text[] := '{winner,loser,newest,oldest,longest,filled,combine}';
   v_age constant integer := sign(extract(epoch from (p_loser ->> 'updated_at')::timestamptz - (p_winner ->> 'updated_at')::timestamptz));
   v_fields jsonb;
   v_choice record;

@@ -52,8 +52,11 @@ begin
     perform crm.alter_rows(v_target, array[v_loser], '{"deleted_at": null}');
   exception when unique_violation then
     get stacked diagnostics v_table = table_name, v_constraint = constraint_name;
-    perform app.raise('CONFLICT', format('Merge %s cannot be undone: among the %s, another row has taken the %s of one that would come back. Change or delete that one first.',
-      merge_id, replace(v_table, '_', ' '), replace(regexp_replace(v_constraint, format('^%s_|_key$', v_table), '', 'g'), '_', ' ')), 'mergeId');
+    perform app.raise('CONFLICT', case when v_constraint like '%\_is\_primary\_key'
+      then format('Merge %s cannot be undone: among the %s, another row became primary instead of one that would be again. Make that one ordinary first.',
+        merge_id, replace(v_table, '_', ' '))
+      else format('Merge %s cannot be undone: among the %s, another row has taken the %s of one that would come back. Change or delete that one first.',
+        merge_id, replace(v_table, '_', ' '), replace(regexp_replace(v_constraint, format('^%s_|_key$', v_table), '', 'g'), '_', ' ')) end, 'mergeId');
   end;
   return v_merge;
 end
@@ -61,4 +64,4 @@ $$;
 comment on function crm.undo_merge(uuid) is
   'Takes a merge back: the loser lives again, what referred to it refers to it again, and both have their values of before the merge. What happened to the winner since stays with the winner. '
   'Merges of the same record are undone last first; it is refused when the winner is deleted, or a field that the merge had changed was changed again.';
-grant execute on function crm.undo_merge(uuid) to rowhouse_member;
+grant execute on function crm.undo_merge(uuid) to rowhouse_manager;

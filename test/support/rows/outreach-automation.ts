@@ -1,5 +1,3 @@
 import type { SpecialValues } from "./special-values.ts";
 
-export const outreachAutomationValues: SpecialValues = {
-  "outreach.attempt_outcomes.status": () => "sent",
-};
+export const outreachAutomationValues: SpecialValues = {};
