@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:9cc6ff5a0290eb0ef478c183917ba8180a41ac7a
+--! Hash: sha1:2dc2fe160526aa796b8f99b7dac929c5b8209c9f
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -12,13 +12,25 @@ comment on schema ddl is 'Verbs for table files: each applies one pattern, and c
 revoke all on schema ddl from public;
 alter default privileges revoke execute on functions from public;
 
+--! Included ddl/schemas.sql
+create or replace function ddl.domain_schemas() returns text[]
+language sql immutable parallel safe
+return array['iam', 'pipeline', 'crm', 'lists', 'outreach', 'inbox', 'tracking', 'events', 'audit'];
+comment on function ddl.domain_schemas() is 'The schemas of the model, in load order: what the tenant pattern, the lints and the API are about.';
+
+create or replace function ddl.own_schemas() returns text[]
+language sql immutable parallel safe
+return array['ddl', 'app', 'private', 'staging'] || ddl.domain_schemas();
+comment on function ddl.own_schemas() is 'Every schema of ours: those of the model, and those that serve them.';
+--! EndIncluded ddl/schemas.sql
 --! Included ddl/enum.sql
-create or replace function ddl.enum(p_domain text, p_values text[], p_comment text) returns void
+create or replace function ddl.enum(p_domain text, p_values json, p_comment text) returns void
 language plpgsql set search_path to pg_catalog as $$
 declare
   v_schema text := split_part(p_domain, '.', 1);
   v_name text := split_part(p_domain, '.', 2);
-  v_check text := format('value in (%s)', (select string_agg(quote_literal(v), ', ') from unnest(p_values) v));
+  v_values text[] := array(select key from json_each_text(p_values) with ordinality v (key, value, n) order by n);
+  v_check text := format('value in (%s)', (select string_agg(quote_literal(v), ', ') from unnest(v_values) v));
 begin
   if to_regtype(p_domain) is null then
     execute format('create domain %I.%I as text constraint %I check (%s)', v_schema, v_name, v_name || '_check', v_check);
@@ -28,11 +40,13 @@ begin
     execute format('alter domain %I.%I add constraint %I check (%s)', v_schema, v_name, v_name || '_check', v_check);
   end if;
   execute format('comment on domain %I.%I is %L', v_schema, v_name,
-    format(E'@enum %s\n%s', array_to_string(p_values, ','), p_comment));
+    format(E'@enum %s\n%s%s', array_to_string(v_values, ','),
+      (select string_agg(format(E'@value %s %s\n', key, value), '' order by n) from json_each_text(p_values) with ordinality v (key, value, n)
+        where value <> ''), p_comment));
 end
 $$;
-comment on function ddl.enum(text, text[], text) is
-  'A closed list of values as a text domain with a check. Text, because the equality of an enum type is not leakproof and its indexes would not serve under row-level security.';
+comment on function ddl.enum(text, json, text) is
+  'A closed list of values, each with its description ({"open": "Waits for an answer."}), as a text domain with a check. Text, because the equality of an enum type is not leakproof and its indexes would not serve under row-level security.';
 --! EndIncluded ddl/enum.sql
 --! Included ddl/constraint.sql
 create or replace function ddl.constraint(p_table regclass, p_name text, p_definition text) returns void
@@ -97,7 +111,10 @@ declare
   v_relname text := (select relname from pg_class where oid = p_table);
   v_columns text;
 begin
-  perform ddl.constraint(p_table, v_relname || '_tenant_id_fkey', 'foreign key (tenant_id) references iam.tenants (id) on delete cascade');
+  -- A month that is attached to a partitioned table would have its references checked as the owner, whom the wall binds.
+  if (select relkind from pg_class where oid = p_table) = 'r' then
+    perform ddl.constraint(p_table, v_relname || '_tenant_id_fkey', 'foreign key (tenant_id) references iam.tenants (id) on delete cascade');
+  end if;
 
   execute format('alter table %s enable row level security', p_table);
   execute format('alter table %s force row level security', p_table);
@@ -132,6 +149,77 @@ $$;
 comment on function ddl.tenant_table(regclass, text[], text[], text, text, text) is
   'Applies the tenant pattern: reference to the tenant, forced row-level security with the tenant wall, select for viewers, insert and update of the named columns for the write role, everything named for the system role, the time stamp. A table with deleted_at and updatable columns can be soft-deleted by its write role.';
 --! EndIncluded ddl/tenant_table.sql
+--! Included ddl/append_only.sql
+create or replace function ddl.append_only(
+  p_table regclass,
+  p_insert text[] default '{}',
+  p_write_role text default 'rowhouse_member',
+  p_select_role text default 'rowhouse_viewer'
+) returns void
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform ddl.tenant_table(p_table, p_insert, '{}', p_write_role, p_select_role, 'select, insert');
+  -- A cascade, or a change that a trigger makes on behalf of another table, comes from within a trigger and passes.
+  perform ddl.trigger(p_table, '_200_append_only',
+    'before update or delete or truncate for each statement when (pg_trigger_depth() = 0) execute function app.refuse_change()');
+end
+$$;
+comment on function ddl.append_only(regclass, text[], text, text) is
+  'Applies the tenant pattern to a table whose rows never change: nobody is granted update or delete, and whoever could is refused. A later fact about a row is a row of its own.';
+--! EndIncluded ddl/append_only.sql
+--! Included ddl/state_machine.sql
+create or replace function ddl.state_machine(p_table regclass, p_column text, p_transitions json, p_initial text[] default null) returns void
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform ddl.trigger(p_table, format('_200_%s_transition', p_column), format(
+    'before update for each row when (old.%1$I is distinct from new.%1$I) execute function app.guard_transition(%1$L, %2$L)',
+    p_column, p_transitions::jsonb));
+  if p_initial is not null then
+    perform ddl.trigger(p_table, format('_200_%s_initial', p_column), format(
+      'before insert for each row when (new.%1$I <> all (%2$L::text[])) execute function app.guard_initial_state(%1$L, %3$L)',
+      p_column, p_initial, array_to_string(p_initial, ', ')));
+  end if;
+end
+$$;
+comment on function ddl.state_machine(regclass, text, json, text[]) is
+  'Allows a status column the given steps only: {"draft": ["running"], "running": ["paused", "done"], "done": []}. The states of new rows can be limited, too.';
+--! EndIncluded ddl/state_machine.sql
+--! Included ddl/partition_by_month.sql
+create or replace function ddl.partition_by_month(p_table regclass, p_retention interval, p_months_ahead integer default 3) returns void
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_schema text := (select relnamespace::regnamespace::text from pg_class where oid = p_table);
+  v_name text := (select relname from pg_class where oid = p_table);
+begin
+  if pg_get_partkeydef(p_table) <> 'RANGE (id)' then
+    raise exception '% is not partitioned by range (id)', p_table;
+  end if;
+  -- A row of a month that has no partition is not lost: it waits here until keep_partitions() makes one.
+  execute format('create table if not exists %I.%I partition of %s default', v_schema, v_name || '_default', p_table);
+  perform ddl.guard_partition(format('%I.%I', v_schema, v_name || '_default')::regclass, 'Rows of months that have no partition yet.');
+  insert into private.partitioned_tables (table_name, months_ahead, retention) values (p_table::text, p_months_ahead, p_retention)
+  on conflict (table_name) do update set months_ahead = excluded.months_ahead, retention = excluded.retention
+  where (partitioned_tables.months_ahead, partitioned_tables.retention) is distinct from (excluded.months_ahead, excluded.retention);
+end
+$$;
+comment on function ddl.partition_by_month(regclass, interval, integer) is
+  'Cuts a table that is partitioned by range (id) into months: ids are version 7 uuids, so the month is in the id and the key stays (tenant_id, id). Months are made ahead and dropped after the retention by private.keep_partitions().';
+
+create or replace function ddl.guard_partition(p_partition regclass, p_comment text) returns void
+language plpgsql set search_path to pg_catalog as $$
+begin
+  -- Whoever reads the partition itself passes by the policies of the table: so it has the wall, too, and no grants.
+  execute format('revoke all on %s from public', p_partition);
+  execute format('alter table %s enable row level security', p_partition);
+  execute format('alter table %s force row level security', p_partition);
+  perform ddl.policy(p_partition, 'tenant_wall',
+    'as restrictive for all to public using (tenant_id = app.tenant_id()) with check (tenant_id = app.tenant_id())');
+  perform ddl.policy(p_partition, 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
+  execute format('comment on table %s is %L', p_partition, format(E'@behavior -*\n%s', p_comment));
+end
+$$;
+comment on function ddl.guard_partition(regclass, text) is 'Gives a partition the wall of its table.';
+--! EndIncluded ddl/partition_by_month.sql
 --! Included ddl/private_table.sql
 create or replace function ddl.private_table(p_table regclass) returns void
 language plpgsql set search_path to pg_catalog as $$
@@ -165,6 +253,32 @@ $$;
 comment on function ddl.foreign_key(regclass, text, regclass, text, boolean) is
   'A reference between two tenant tables: composite with the tenant, so that it can never cross tenants, and covered by an index (pass false where a wider index already leads with both columns).';
 --! EndIncluded ddl/foreign_key.sql
+--! Included ddl/each.sql
+create or replace function ddl.each(p_names text[], p_format text, p_separator text default ', ') returns text
+language sql immutable set search_path to pg_catalog
+return (select string_agg(format(p_format, name), p_separator order by n) from unnest(p_names) with ordinality u (name, n));
+comment on function ddl.each(text[], text, text) is 'The names written into a format one after the other: ddl.each(''{a,b}'', ''t.%1$I = s.%1$I'', '' and '').';
+--! EndIncluded ddl/each.sql
+--! Included ddl/recount.sql
+create or replace function ddl.recount(p_table regclass, p_key text[], p_columns text[], p_query text, p_name text default null, p_when text default null) returns void
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_relname text := (select relname from pg_class where oid = p_table);
+  v_view text := format('private.%I', 'recount_' || v_relname || coalesce('_' || p_name, ''));
+begin
+  execute format('drop view if exists %s', v_view);
+  execute format('create view %s with (security_invoker = true) as %s', v_view, p_query);
+  if not array_cat(p_key, p_columns) <@ array(select attname::text from pg_attribute where attrelid = v_view::regclass) then
+    raise exception 'The query that counts % anew must have the columns tenant_id, %', p_table, array_to_string(p_key || p_columns, ', ');
+  end if;
+  execute format('comment on view %s is %L', v_view, format(E'@recounts %s\n@key %s\n@columns %s\n%sWhat %s of %s must be, counted anew; npm run db:counters compares.',
+    p_table, array_to_string(p_key, ','), array_to_string(p_columns, ','),
+    coalesce(format(E'@when %s\n', p_when), ''), array_to_string(p_columns, ', '), p_table));
+end
+$$;
+comment on function ddl.recount(regclass, text[], text[], text, text, text) is
+  'Tells what columns that triggers or tasks keep must be: a query over what they count, with tenant_id, the key of the row and the columns; rows that it leaves out must be 0, unless the last argument, a condition over the table, leaves them out, too. npm run db:counters compares and mends by it.';
+--! EndIncluded ddl/recount.sql
 --! Included ddl/counter.sql
 create or replace function ddl.counter(p_table regclass, p_key text, p_parent regclass, p_count text) returns void
 language plpgsql set search_path to pg_catalog as $$
@@ -200,6 +314,8 @@ begin
     $body$ $sql$, v_function, p_parent, p_count, p_key, v_living);
   execute format('revoke all on function %s() from public', v_function);
   execute format('comment on function %s() is %L', v_function, format('Keeps %s of %s, set-wise: one update per statement.', p_count, p_parent));
+  perform ddl.recount(p_parent, '{id}', array[p_count],
+    format('select tenant_id, %I as id, count(*) as %I from %s where %I is not null and %s group by 1, 2', p_key, p_count, p_table, p_key, v_living), p_count);
   foreach v_event in array array['insert', 'update', 'delete'] loop
     perform ddl.trigger(p_table, format('_300_%s_on_%s', p_count, v_event), format('after %s referencing %s for each statement execute function %s()',
       v_event, case v_event when 'insert' then 'new table as new_rows' when 'delete' then 'old table as old_rows'
@@ -210,6 +326,77 @@ $$;
 comment on function ddl.counter(regclass, text, regclass, text) is
   'Keeps a column of a parent equal to the number of its living children, by statement-level triggers.';
 --! EndIncluded ddl/counter.sql
+--! Included ddl/roll_up.sql
+create or replace function ddl.roll_up(
+  p_source regclass, p_target regclass, p_key json, p_counts json, p_sums json default '{}', p_join text default '', p_when text default null,
+  p_parent regclass default null, p_parent_columns text[] default '{}'
+) returns void
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_target text := (select relname from pg_class where oid = p_target);
+  v_function text := (select format('%s.%I', relnamespace::regnamespace, format('roll_up_%s_into_%s', relname, v_target))
+    from pg_class where oid = p_source);
+  v_keys text[] := array(select json_object_keys(p_key));
+  v_totals text[] := array(select json_object_keys(p_counts)) || array(select json_object_keys(p_sums));
+  v_key text := ddl.each(v_keys, '%I');
+  v_total text := ddl.each(v_totals, '%I');
+  -- The totals of some rows: of the table, or of what a statement brought or took away.
+  v_select text := format('select r.tenant_id, %s, %s from %%s r %s where %s group by r.tenant_id, %s',
+    (select string_agg(format('%s as %I', value, key), ', ') from json_each_text(p_key)),
+    concat_ws(', ', (select string_agg(format('count(*) filter (where %s) as %I', value, key), ', ') from json_each_text(p_counts)),
+      (select string_agg(format('coalesce(sum(%s), 0)::bigint as %I', value, key), ', ') from json_each_text(p_sums))),
+    p_join,
+    concat_ws(' and ', case when exists (select from pg_attribute where attrelid = p_source and attname = 'deleted_at' and not attisdropped)
+      then 'r.deleted_at is null' else 'true' end, p_when),
+    (select string_agg(value, ', ') from json_each_text(p_key)));
+  v_brought text := format(v_select, 'new_rows');
+  v_taken text := format('select tenant_id, %s, %s from (%s) o', v_key, ddl.each(v_totals, '-%1$I as %1$I'), format(v_select, 'old_rows'));
+  v_both text := format('select tenant_id, %1$s, %2$s from (%3$s union all %4$s) b group by tenant_id, %1$s',
+    v_key, ddl.each(v_totals, 'sum(%1$I)::bigint as %1$I'), v_brought, v_taken);
+  -- Where the parent of a total is being deleted, the total goes, too: nothing may be added to it any more.
+  v_parents text := (select string_agg(case when k.confrelid = 'iam.tenants'::regclass then 'exists (select from iam.tenants p where p.id = d.tenant_id)'
+      else format('(d.%1$I is null or exists (select from %2$s p where p.tenant_id = d.tenant_id and p.id = d.%1$I))', a.attname, k.confrelid::regclass) end,
+      ' and ')
+    from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[cardinality(k.conkey)]
+    where k.conrelid = p_target and k.contype = 'f');
+  v_insert text := format($sql$insert into %1$s as t (tenant_id, %2$s, slot, %3$s)
+          select d.tenant_id, %2$s, app.roll_up_slot(), %3$s from d where (%4$s) and %5$s order by d.tenant_id, %2$s
+          on conflict (tenant_id, %2$s, slot) do update set %6$s$sql$,
+    p_target, v_key, v_total, ddl.each(v_totals, 'd.%I <> 0', ' or '), v_parents, ddl.each(v_totals, '%1$I = t.%1$I + excluded.%1$I'));
+  v_add text := format('with d as materialized (%%s) %s;', case when p_parent is null then v_insert
+    else format(', added as (%s) update %s p set %s from d where p.tenant_id = d.tenant_id and p.id = d.%I and (%s)', v_insert, p_parent,
+      ddl.each(p_parent_columns, '%1$I = p.%1$I + d.%1$I'), v_keys[1], ddl.each(p_parent_columns, 'd.%I <> 0', ' or ')) end);
+  v_event text;
+begin
+  execute format($sql$
+    create or replace function %s() returns trigger
+    language plpgsql security definer set search_path to pg_catalog as $body$
+    begin
+      if tg_op = 'INSERT' then %s
+      elsif tg_op = 'DELETE' then %s
+      else %s
+      end if;
+      return null;
+    end
+    $body$ $sql$, v_function, format(v_add, v_brought), format(v_add, v_taken), format(v_add, v_both));
+  execute format('revoke all on function %s() from public', v_function);
+  execute format('comment on function %s() is %L', v_function, format('Adds what a statement changed to %s, set-wise: once for each total.', p_target));
+  foreach v_event in array array['insert', 'update', 'delete'] loop
+    perform ddl.trigger(p_source, format('_300_roll_up_%s_on_%s', v_target, v_event), format(
+      'after %s referencing %s for each statement execute function %s()',
+      v_event, case v_event when 'insert' then 'new table as new_rows' when 'delete' then 'old table as old_rows'
+        else 'old table as old_rows new table as new_rows' end, v_function));
+  end loop;
+  perform ddl.recount(p_target, v_keys, v_totals, format(v_select, p_source));
+  if p_parent is not null then
+    perform ddl.recount(p_parent, '{id}', p_parent_columns, format('select tenant_id, %I as id, %s from (%s) t',
+      v_keys[1], ddl.each(p_parent_columns, '%I'), format(v_select, p_source)), array_to_string(p_parent_columns, '_'));
+  end if;
+end
+$$;
+comment on function ddl.roll_up(regclass, regclass, json, json, json, text, text, regclass, text[]) is
+  'Keeps totals of a table in another one by statement-level triggers, given as {"key column": "expression over r"}, {"count": "condition"} and {"sum": "expression"}. The target holds the key, a column slot and the totals, unique by (tenant_id, key, slot); a total is the sum over its slots. Totals that a column of the parent has, too, are kept there by the same pass.';
+--! EndIncluded ddl/roll_up.sql
 --! Included ddl/enqueue.sql
 create or replace function ddl.enqueue(p_table regclass, p_task text, p_event text, p_when text default 'true') returns void
 language plpgsql set search_path to pg_catalog as $$
@@ -270,11 +457,123 @@ $$;
 comment on function ddl.notify_progress(regclass, text, text, regclass) is
   'Notifies servers of rows that an insert or update touched, so that subscribers read them again: the rows themselves, or the rows of another table that a column of theirs names.';
 --! EndIncluded ddl/notify_progress.sql
+--! Included ddl/searchable.sql
+create or replace function ddl.searchable(p_table regclass, p_vector text, p_fuzzy text, p_fields text[], p_pending_kib integer default 4096) returns void
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_schema text := (select relnamespace::regnamespace::text from pg_class where oid = p_table);
+  v_name text := (select relname from pg_class where oid = p_table);
+  v_living text := case when exists (select from pg_attribute where attrelid = p_table and attname = 'deleted_at' and not attisdropped)
+    then 't.deleted_at is null' else 'true' end;
+  v_alike text;
+begin
+  v_alike := case when p_fuzzy is null then format($alike$
+        -- What sounds alike; the vector has the sounds, too.
+        return query execute format($q$
+          select t.id, 0.001::float8 from %1$s t
+          where t.tenant_id = %%2$L and %2$s and t.search_vector @@ %%1$L::tsquery and not t.search_vector @@ %%3$L::tsquery
+          order by 1 desc limit 100 $q$, app.search_sounds_query(p_query), app.tenant_id(), v_query);$alike$, p_table, v_living)
+    else format($alike$
+        -- How alike is alike enough, for this transaction.
+        perform set_config('pg_trgm.word_similarity_threshold', '0.4', true);
+        return query execute format($q$
+          select t.id, (word_similarity(%%1$L, %3$s) / 100)::float8 from %1$s t
+          where t.tenant_id = %%2$L and %2$s and %%1$L <%%%% (%3$s) and not t.search_vector @@ %%3$L::tsquery
+          order by 2 desc, 1 desc limit 100 $q$, app.fold(p_query), app.tenant_id(), v_query);$alike$, p_table, v_living, p_fuzzy) end;
+
+  execute format('alter table %s add column if not exists search_vector tsvector not null generated always as (%s) stored', p_table, p_vector);
+  execute format('comment on column %s.search_vector is %L', p_table, E'@behavior -*\nWords by which it is found; kept by the database.');
+  -- With the tenant in it, so that a tenant's search reads the tenant's words only.
+  execute format('create index if not exists %I on %s using gin (tenant_id extensions.uuid_ops, search_vector) with (gin_pending_list_limit = %s)',
+    v_name || '_search_vector_idx', p_table, p_pending_kib);
+  if p_fuzzy is not null then
+    execute format('create index if not exists %I on %s using gin (tenant_id extensions.uuid_ops, (%s) extensions.gin_trgm_ops) with (gin_pending_list_limit = %s)',
+      v_name || '_fuzzy_idx', p_table, p_fuzzy, p_pending_kib);
+  end if;
+  execute format('grant select on %s to rowhouse_definer', p_table);
+
+  -- Matching words is not leakproof, so row-level security would keep its index from serving: this function passes by
+  -- the policies, with the tenant written out, and gives nothing but ids of that tenant.
+  execute 'set local role rowhouse_definer';
+  execute format($sql$
+    create or replace function app.find_%2$I(p_query text) returns table (id uuid, rank float8)
+    language plpgsql stable security definer set search_path to pg_catalog, extensions as $body$
+    declare
+      v_query tsquery := app.search_query(p_query);
+      v_found bigint;
+    begin
+      if v_query is null then
+        return;
+      end if;
+      -- As text, so that it is planned for this tenant and these words. A word that is everywhere is not ranked to the end.
+      return query execute format($q$
+        select f.id, (ts_rank(f.search_vector, %%1$L) + case when f.search_vector @@ %%2$L then 1 else 0 end)::float8
+        from (select t.id, t.search_vector from %1$s t
+          where t.tenant_id = %%3$L and %4$s and t.search_vector @@ %%1$L::tsquery limit 2000) f
+        order by 2 desc, 1 desc limit 1000 $q$, v_query, coalesce(app.search_query(p_query, true), v_query), app.tenant_id());
+      get diagnostics v_found = row_count;
+      if v_found < 20 and p_query !~ '["-]' and length(p_query) >= 3 then
+        %5$s
+      end if;
+    end
+    $body$ $sql$, p_table, v_name, p_fuzzy, v_living, v_alike);
+  execute format('comment on function app.find_%I(text) is %L', v_name,
+    format('Ids of the %s of this tenant that a search finds, with their ranks: at most a thousand, then what is spelt alike.', replace(v_name, '_', ' ')));
+  execute format('grant execute on function app.find_%I(text) to rowhouse_viewer', v_name);
+  execute format('revoke all on function app.find_%I(text) from public', v_name);
+  execute 'set local role rowhouse_owner';
+
+  execute format($sql$
+    create or replace function %1$I.search_%2$I(query text) returns setof %3$s
+    language sql stable rows 100
+    begin atomic
+      select t.* from app.find_%2$I(query) f join %3$s t on t.tenant_id = app.tenant_id() and t.id = f.id
+      order by f.rank desc, t.id desc;
+    end $sql$, v_schema, v_name, p_table);
+  execute format('comment on function %I.search_%I(text) is %L', v_schema, v_name, format(
+    'Finds %s by words, beginnings of words, "phrases", -words, phone numbers and e-mail addresses, best first; when little is found, also what is spelt alike. At most a thousand.',
+    replace(v_name, '_', ' ')));
+  execute format('grant execute on function %I.search_%I(text) to rowhouse_viewer', v_schema, v_name);
+
+  execute format($sql$
+    create or replace function %1$I.%2$I(p_row %3$s, query text) returns jsonb
+    language sql stable
+    begin atomic
+      select coalesce(jsonb_agg(jsonb_build_object('field', v.field, 'snippet', v.snippet)), '[]')
+      from (values %4$s) v (field, snippet) where v.snippet is not null;
+    end $sql$, v_schema, v_name || '_highlights', p_table,
+    (select string_agg(format('(%L, app.highlight(p_row.%I, query))', f, f), ', ') from unnest(p_fields) f));
+  execute format('comment on function %I.%I(%s, text) is %L', v_schema, v_name || '_highlights', p_table,
+    'Where a search is found in the row: an array of {field, snippet}; the snippet is HTML with the words in <mark>.');
+  execute format('grant execute on function %I.%I(%s, text) to rowhouse_viewer', v_schema, v_name || '_highlights', p_table);
+end
+$$;
+comment on function ddl.searchable(regclass, text, text, text[], integer) is
+  'Makes a table searchable: a vector of weighted words with its index, an index of trigrams over a text for what is spelt alike (or null, where the vector has app.search_sounds() in it), a query search_<table> in the API, and highlights of the named columns. A larger pending list (in KiB) makes mass imports cheaper, and a search right after one dearer.';
+--! EndIncluded ddl/searchable.sql
+--! Included ddl/audit.sql
+create or replace function ddl.audit(p_table regclass, p_redacted text[] default '{}', p_scope text default 'tenant_id', p_ignored text[] default '{}') returns void
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_event text;
+begin
+  foreach v_event in array array['insert', 'update', 'delete'] loop
+    perform ddl.trigger(p_table, '_900_audit_on_' || v_event, format(
+      'after %s referencing %s for each statement execute function audit.record_change(%L, %L, %L)', v_event,
+      case v_event when 'insert' then 'new table as new_rows' when 'delete' then 'old table as old_rows'
+        else 'old table as old_rows new table as new_rows' end, p_scope, p_redacted, p_ignored));
+  end loop;
+end
+$$;
+comment on function ddl.audit(regclass, text[], text, text[]) is
+  'Writes every change of a table to the audit log: the values that changed, with the named columns redacted. The scope is the column that names the tenant, or "membership" for users; ignored columns are counters and the like that tell nothing.';
+--! EndIncluded ddl/audit.sql
 --! EndIncluded ddl/index.sql
 --! Included app/index.sql
 -- The session: which tenant, which actor, which user, which role; errors; the time stamp.
 create schema if not exists app;
 comment on schema app is 'The session of a request or job: its tenant, actor and role, read from the claims of the transaction.';
+grant create on schema app to rowhouse_definer;
 grant usage on schema app to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
 
 --! Included app/raise.sql
@@ -342,6 +641,226 @@ end
 $$;
 comment on function app.stamp() is 'Sets updated_at on every update.';
 --! EndIncluded app/stamp.sql
+--! Included app/guards.sql
+create or replace function app.refuse_change() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('FORBIDDEN', format('Rows of %s.%s are never changed or deleted. Add a new row that supersedes or follows the old one.',
+    tg_table_schema, tg_table_name));
+  return null;
+end
+$$;
+comment on function app.refuse_change() is 'Refuses a change of an append-only table.';
+
+create or replace function app.guard_transition() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_from text := to_jsonb(old) ->> tg_argv[0];
+  v_to text := to_jsonb(new) ->> tg_argv[0];
+  v_next jsonb := coalesce(tg_argv[1]::jsonb -> v_from, '[]');
+begin
+  if v_next ? v_to then
+    return new;
+  end if;
+  perform app.raise('INVALID_STATE', format('Row %s of %s is %s and cannot become %s. %s', old.id, replace(tg_table_name, '_', ' '), v_from, v_to,
+    case when v_next = '[]' then 'That is a final state.'
+      else format('From there it can become: %s.', (select string_agg(s, ', ') from jsonb_array_elements_text(v_next) s)) end),
+    tg_argv[0], jsonb_build_object('from', v_from, 'to', v_to, 'possible', v_next));
+  return null;
+end
+$$;
+comment on function app.guard_transition() is 'Refuses a step that the state machine of the column does not have.';
+
+create or replace function app.guard_initial_state() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('A new row of %s cannot begin as %s. It begins as: %s.', replace(tg_table_name, '_', ' '),
+    to_jsonb(new) ->> tg_argv[0], tg_argv[1]), tg_argv[0]);
+  return null;
+end
+$$;
+comment on function app.guard_initial_state() is 'Refuses a new row in a state in which none begins.';
+--! EndIncluded app/guards.sql
+--! Included app/roll_up_slot.sql
+create or replace function app.roll_up_slot() returns smallint
+language plpgsql volatile set search_path to pg_catalog as $$
+begin
+  -- Transactions that write at once take different slots, so that none waits for the others' totals. One that is alone
+  -- always takes the first, so that few rows are made; when all are taken, two share one and wait.
+  for v_slot in 0..31 loop
+    if pg_try_advisory_xact_lock(hashtext('app.roll_up_slot'), v_slot) then
+      return v_slot;
+    end if;
+  end loop;
+  return pg_backend_pid() % 32;
+end
+$$;
+comment on function app.roll_up_slot() is 'The slot in which this transaction adds to roll-ups: one that no other transaction of the moment uses, if there is one.';
+--! EndIncluded app/roll_up_slot.sql
+--! Included app/uuid_at.sql
+create or replace function app.uuid_at(p_at timestamptz) returns uuid
+language sql immutable strict parallel safe
+return (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid;
+comment on function app.uuid_at(timestamptz) is
+  'Least uuid of a millisecond: version 7 uuids made from then on are not below it. Compares ids with times, and cuts tables into months.';
+grant execute on function app.uuid_at(timestamptz) to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
+--! EndIncluded app/uuid_at.sql
+--! Included app/search_text.sql
+-- How texts are made comparable: lower case, without accents. The extensions stand in a schema of their own.
+create schema if not exists extensions;
+comment on schema extensions is 'What PostgreSQL extensions bring.';
+create extension if not exists unaccent with schema extensions;
+create extension if not exists pg_trgm with schema extensions;
+create extension if not exists btree_gin with schema extensions;
+create extension if not exists fuzzystrmatch with schema extensions;
+grant usage on schema extensions to rowhouse_definer;
+
+create or replace function app.fold(p_text text) returns text
+language sql immutable strict parallel safe
+return lower(extensions.unaccent('extensions.unaccent'::regdictionary, p_text));
+comment on function app.fold(text) is 'A text in lower case and without accents.';
+
+create or replace function app.search_words(p_text text) returns tsvector
+language sql immutable parallel safe
+return to_tsvector('pg_catalog.simple', regexp_replace(left(app.fold(coalesce(p_text, '')), 200000), '[^[:alnum:]]+', ' ', 'g'));
+comment on function app.search_words(text) is 'The words of a text, folded; an e-mail address is the words between its signs.';
+
+create or replace function app.search_digits(p_phone text) returns tsvector
+language sql immutable parallel safe
+begin atomic
+  -- The whole number, without its country code, without its area code, and its last four digits: people remember ends.
+  select array_to_tsvector(array(
+    select distinct t from unnest(array[d.d, right(d.d, 10), right(d.d, 7), right(d.d, 4)]) t where length(t) >= 4))
+  from (select regexp_replace(coalesce(p_phone, ''), '\D', '', 'g') as d) d;
+end;
+comment on function app.search_digits(text) is 'The digits of a phone number, whole and in its usual endings.';
+
+create or replace function app.search_sounds(p_text text) returns tsvector
+language sql immutable parallel safe
+begin atomic
+  select coalesce(array_to_tsvector(array_agg(distinct '~' || extensions.dmetaphone(w))), '')
+  from regexp_split_to_table(regexp_replace(app.fold(coalesce(p_text, '')), '[^a-z]+', ' ', 'g'), ' ') w
+  where length(w) >= 3 and extensions.dmetaphone(w) <> '';
+end;
+comment on function app.search_sounds(text) is 'How the words of a text sound in English (double metaphone): what is misspelt mostly sounds alike.';
+
+grant execute on function app.fold(text), app.search_words(text), app.search_digits(text), app.search_sounds(text)
+  to rowhouse_viewer, rowhouse_system, rowhouse_definer;
+--! EndIncluded app/search_text.sql
+--! Included app/search_query.sql
+create or replace function app.search_terms(p_query text) returns table (words text[], is_phrase boolean, is_excluded boolean)
+language plpgsql immutable parallel safe set search_path to pg_catalog as $$
+declare
+  v_match text[];
+begin
+  if length(p_query) > 300 then
+    perform app.raise('LIMIT_EXCEEDED', format('A search has at most 300 characters; this one has %s.', length(p_query)), 'query',
+      jsonb_build_object('limit', 300, 'count', length(p_query)));
+  end if;
+  -- What looks like a phone number is one term, however it is written.
+  if p_query ~ '^[\s0-9+()./-]+$' and length(regexp_replace(p_query, '\D', '', 'g')) >= 4 then
+    words := array[regexp_replace(p_query, '\D', '', 'g')];
+    is_phrase := false;
+    is_excluded := false;
+    return next;
+    return;
+  end if;
+  for v_match in select regexp_matches(app.fold(coalesce(p_query, '')), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') loop
+    words := array(select w from regexp_split_to_table(coalesce(v_match[2], v_match[3]), '[^[:alnum:]]+') w where w <> '');
+    is_phrase := v_match[2] is not null;
+    is_excluded := v_match[1] = '-';
+    if cardinality(words) > 0 then
+      return next;
+    end if;
+  end loop;
+end
+$$;
+comment on function app.search_terms(text) is
+  'What somebody looks for: words that must all be there, "phrases", and -words that must not; whatever is typed means something.';
+
+create or replace function app.search_query(p_query text, p_is_exact boolean default false) returns tsquery
+language plpgsql immutable parallel safe set search_path to pg_catalog as $$
+declare
+  v_wanted tsquery;
+  v_excluded tsquery;
+  v_term record;
+  v_part tsquery;
+begin
+  for v_term in select * from app.search_terms(p_query) loop
+    -- Words are letters and digits only here, so they need no quoting. The words of a phrase follow each other; other
+    -- words may be the beginnings of longer ones.
+    v_part := case when v_term.is_phrase or p_is_exact
+      then to_tsquery('pg_catalog.simple', array_to_string(v_term.words, case when v_term.is_phrase then ' <-> ' else ' & ' end))
+      else to_tsquery('pg_catalog.simple', array_to_string(v_term.words, ':* & ') || ':*') end;
+    if v_term.is_excluded then
+      v_excluded := coalesce(v_excluded || v_part, v_part);
+    else
+      v_wanted := coalesce(v_wanted && v_part, v_part);
+    end if;
+  end loop;
+  return case when v_excluded is null or v_wanted is null then v_wanted else v_wanted && !!v_excluded end;
+end
+$$;
+comment on function app.search_query(text, boolean) is 'A search as PostgreSQL runs it; null when nothing is looked for.';
+
+create or replace function app.search_sounds_query(p_query text) returns tsquery
+language sql immutable parallel safe
+begin atomic
+  select coalesce(array_to_string(tsvector_to_array(app.search_sounds(p_query)), ' & '), '')::tsquery;
+end;
+comment on function app.search_sounds_query(text) is 'The sounds of what somebody looks for, all of them wanted.';
+
+create or replace function app.highlight(p_value text, p_query text) returns text
+language plpgsql immutable parallel safe set search_path to pg_catalog as $$
+declare
+  v_words text[] := array(select distinct w from app.search_terms(p_query) t, unnest(t.words) w where not t.is_excluded);
+  v_folded text := app.fold(p_value);
+  v_pattern text;
+  v_from integer := 1;
+  v_at integer;
+  v_end integer;
+  v_result text := '';
+begin
+  if p_value is null or cardinality(v_words) = 0 then
+    return null;
+  end if;
+  -- Where folding changes the length of a text, its places are not those of the text.
+  if length(v_folded) <> length(p_value) then
+    v_folded := lower(p_value);
+  end if;
+  v_pattern := case when p_value ~ '^\+[0-9]+$' then '(' else '\m(' end || array_to_string(v_words, '|') || ')[[:alnum:]]*';
+  v_at := regexp_instr(v_folded, v_pattern);
+  if v_at = 0 then
+    return null;
+  end if;
+  -- Of a long text, what stands around the first match.
+  if length(p_value) > 300 then
+    v_from := greatest(1, v_at - 60);
+    v_result := case when v_from > 1 then '…' else '' end;
+    v_folded := left(v_folded, v_from + 239);
+  end if;
+  while v_at > 0 loop
+    v_end := regexp_instr(v_folded, v_pattern, v_at, 1, 1);
+    v_result := v_result || app.escape_html(substr(p_value, v_from, v_at - v_from)) || '<mark>'
+      || app.escape_html(substr(p_value, v_at, v_end - v_at)) || '</mark>';
+    v_from := v_end;
+    v_at := regexp_instr(v_folded, v_pattern, v_from);
+  end loop;
+  return v_result || app.escape_html(substr(p_value, v_from, greatest(0, length(v_folded) - v_from + 1)))
+    || case when length(v_folded) < length(p_value) then '…' else '' end;
+end
+$$;
+comment on function app.highlight(text, text) is
+  'A text as HTML, with what a search looks for in <mark>; everything else is escaped. Null when nothing of it is there.';
+
+create or replace function app.escape_html(p_text text) returns text
+language sql immutable strict parallel safe
+return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+comment on function app.escape_html(text) is 'A text with the signs of HTML escaped.';
+
+grant execute on function app.search_sounds_query(text), app.search_terms(text), app.search_query(text, boolean), app.highlight(text, text), app.escape_html(text)
+  to rowhouse_viewer, rowhouse_definer;
+--! EndIncluded app/search_query.sql
 --! EndIncluded app/index.sql
 --! Included private/index.sql
 -- What no request may read: password hashes, worker heartbeats, the seams to the queue.
@@ -416,6 +935,85 @@ comment on function private.release_lost_jobs(interval) is
 revoke all on function private.release_lost_jobs(interval) from public;
 set local role rowhouse_owner;
 --! EndIncluded private/worker_heartbeats.sql
+--! Included private/partitioned_tables.sql
+-- Which tables are cut into months, how many months are made ahead, and how long a month is kept.
+create table if not exists private.partitioned_tables (
+  table_name text primary key,
+  months_ahead integer not null constraint partitioned_tables_months_ahead_check check (months_ahead between 1 and 120),
+  retention interval not null,
+  updated_at timestamptz not null default now()
+);
+comment on table private.partitioned_tables is 'Tables that are cut into months, for keep_partitions(). A row is written by ddl.partition_by_month().';
+select ddl.private_table('private.partitioned_tables');
+select ddl.trigger('private.partitioned_tables', '_100_stamp', 'before update for each row execute function app.stamp()');
+--! EndIncluded private/partitioned_tables.sql
+--! Included private/keep_partitions.sql
+create or replace function private.make_partition(p_table regclass, p_month date) returns boolean
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_schema text := (select relnamespace::regnamespace::text from pg_class where oid = p_table);
+  v_name text := (select relname from pg_class where oid = p_table);
+  v_partition text := format('%I.%I', v_schema, v_name || to_char(p_month, '"_y"YYYY"m"MM'));
+  v_default text := format('%I.%I', v_schema, v_name || '_default');
+  v_from uuid := app.uuid_at(p_month::timestamp at time zone 'UTC');
+  v_to uuid := app.uuid_at((p_month + interval '1 month') at time zone 'UTC');
+begin
+  if to_regclass(v_partition) is not null then
+    return false;
+  end if;
+  -- Nobody adds to the default partition until the month is attached; its rows of that month move over. Row-level
+  -- security is lifted from it meanwhile, since they are rows of all tenants; the lock keeps everybody else out.
+  execute format('lock table %s in access exclusive mode', v_default);
+  execute format('alter table %s no force row level security', v_default);
+  execute format('create table %s (like %s including all)', v_partition, p_table);
+  execute format('with moved as (delete from %s where id >= %L and id < %L returning *) insert into %s select * from moved',
+    v_default, v_from, v_to, v_partition);
+  execute format('alter table %s attach partition %s for values from (%L) to (%L)', p_table, v_partition, v_from, v_to);
+  execute format('alter table %s force row level security', v_default);
+  perform ddl.guard_partition(v_partition::regclass, to_char(p_month, '"Rows of" YYYY-MM "(UTC)."'));
+  return true;
+end
+$$;
+comment on function private.make_partition(regclass, date) is 'Makes the partition of a month, and moves there what waits in the default partition.';
+
+create or replace function private.keep_partitions(p_now timestamptz default now()) returns text[]
+language plpgsql security definer set search_path to pg_catalog set lock_timeout to '5s' as $$
+declare
+  v_done text[] := '{}';
+  v_table private.partitioned_tables;
+  v_month date;
+  v_old record;
+begin
+  -- One process at a time; the others find the work done.
+  perform pg_advisory_xact_lock(hashtext('private.keep_partitions'));
+  for v_table in select * from private.partitioned_tables order by table_name loop
+    for v_month in
+      select generate_series(date_trunc('month', p_now at time zone 'UTC'),
+        date_trunc('month', p_now at time zone 'UTC') + v_table.months_ahead * interval '1 month', interval '1 month')::date
+    loop
+      if private.make_partition(v_table.table_name::regclass, v_month) then
+        v_done := v_done || format('made %s of %s', to_char(v_month, 'YYYY-MM'), v_table.table_name);
+      end if;
+    end loop;
+    for v_old in
+      select c.oid::regclass as partition, to_date(right(c.relname, 7), 'YYYY"m"MM') as month
+      from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      where i.inhparent = v_table.table_name::regclass and c.relname ~ '_y[0-9]{4}m[0-9]{2}$'
+        and (to_date(right(c.relname, 7), 'YYYY"m"MM') + interval '1 month') at time zone 'UTC' <= p_now - v_table.retention
+      order by 2
+    loop
+      execute format('alter table %s detach partition %s', v_table.table_name, v_old.partition);
+      execute format('drop table %s', v_old.partition);
+      v_done := v_done || format('dropped %s of %s', to_char(v_old.month, 'YYYY-MM'), v_table.table_name);
+    end loop;
+  end loop;
+  return v_done;
+end
+$$;
+comment on function private.keep_partitions(timestamptz) is
+  'Makes the months to come of every table that is cut into months, and drops those beyond its retention; returns what it did. Can be called at any time, by several at once.';
+grant execute on function private.keep_partitions(timestamptz) to rowhouse_worker;
+--! EndIncluded private/keep_partitions.sql
 --! EndIncluded private/index.sql
 --! Included staging/index.sql
 -- Uploaded rows on their way into a list: one table per import, made and dropped by functions of schema lists.
@@ -431,10 +1029,23 @@ comment on schema iam is 'Identity: tenants, users, memberships, actors.';
 grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
 
 --! Included iam/types.sql
-select ddl.enum('iam.tenant_status', array['active', 'suspended', 'closed'], 'Whether a tenant may work.');
-select ddl.enum('iam.tenant_plan', array['free', 'team', 'business'], 'What a tenant pays for.');
-select ddl.enum('iam.membership_role', array['viewer', 'member', 'manager', 'admin', 'owner'], 'What a user may do in a tenant; each role may do what the ones before it may.');
-select ddl.enum('iam.actor_kind', array['user', 'api_key', 'automation', 'system'], 'What kind of actor did something.');
+select ddl.enum('iam.tenant_status', '{
+  "active": "It works.", "suspended": "Nobody may sign in for now.", "closed": "It has ended; its data waits for erasure."
+}', 'Whether a tenant may work.');
+select ddl.enum('iam.tenant_plan', '{
+  "free": "Pays nothing.", "team": "Pays by seat.", "business": "Pays by contract."
+}', 'What a tenant pays for.');
+select ddl.enum('iam.membership_role', '{
+  "viewer": "Reads.", "member": "Works with the data.", "manager": "Also decides how the work is done: rules, policies, templates.",
+  "admin": "Also decides who may do what, and where data goes.", "owner": "An admin who answers for the tenant."
+}', 'What a user may do in a tenant; each role may do what the ones before it may.');
+select ddl.enum('iam.actor_kind', '{
+  "user": "A member.", "api_key": "A program with a key.", "automation": "A rule of the tenant.", "system": "Rowhouse itself."
+}', 'What kind of actor did something.');
+select ddl.enum('iam.session_end', '{
+  "logout": "The user signed out.", "reuse_detected": "A token that had been exchanged already came a second time: somebody else may hold a copy.",
+  "password_changed": "The user''s password was changed.", "membership_ended": "The user no longer belongs to the tenant.", "admin": "An admin ended it."
+}', 'Why a session was ended before its time.');
 --! EndIncluded iam/types.sql
 --! Included iam/tenants.sql
 -- The wall's own table: everything else belongs to one of these rows.
@@ -471,6 +1082,26 @@ grant select, insert on iam.tenants to rowhouse_definer;
 grant update (name, time_zone, default_country, settings) on iam.tenants to rowhouse_admin;
 select ddl.trigger('iam.tenants', '_100_stamp', 'before update for each row execute function app.stamp()');
 --! EndIncluded iam/tenants.sql
+--! Included iam/time_zone.sql
+-- The clock on the tenant's wall: where its days begin.
+create or replace function app.time_zone() returns text
+language sql stable parallel safe set search_path to pg_catalog
+return coalesce((select time_zone from iam.tenants where id = app.tenant_id()), 'UTC');
+comment on function app.time_zone() is 'The time zone of the tenant of this session.';
+grant execute on function app.time_zone() to rowhouse_viewer, rowhouse_system;
+
+create or replace function iam.guard_time_zone() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform timezone(new.time_zone, now());
+  return new;
+exception when invalid_parameter_value then
+  perform app.raise('VALIDATION_FAILED', format('There is no time zone %L. Name one of the IANA database, such as Europe/Paris.', new.time_zone), 'timeZone');
+end
+$$;
+comment on function iam.guard_time_zone() is 'Refuses a time zone that nobody knows: every day of the tenant begins by it.';
+select ddl.trigger('iam.tenants', '_200_time_zone', 'before insert or update of time_zone for each row execute function iam.guard_time_zone()');
+--! EndIncluded iam/time_zone.sql
 --! Included iam/users.sql
 -- A user is one person, whichever tenants they belong to.
 create table if not exists iam.users (
@@ -517,13 +1148,14 @@ select ddl.policy('iam.users', 'select_viewer', 'for select to rowhouse_viewer u
 select ddl.policy('iam.users', 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
 --! EndIncluded iam/memberships.sql
 --! Included iam/actors.sql
--- Everything that records "by whom" points here: a member, later an API key or an automation, or the system itself.
+-- Everything that records "by whom" points here: a member, an API key, an automation, or the system itself.
 create table if not exists iam.actors (
   tenant_id uuid not null default app.tenant_id(),
   id uuid not null default uuidv7(),
   kind iam.actor_kind not null,
   membership_id uuid,
   label text not null constraint actors_label_check check (length(label) between 1 and 200),
+  last_active_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint actors_pkey primary key (tenant_id, id),
@@ -531,6 +1163,7 @@ create table if not exists iam.actors (
 );
 comment on table iam.actors is E'@typeid actor\nWho did something in this tenant.';
 comment on column iam.actors.label is 'Name to show, such as the user''s name when the actor was made.';
+comment on column iam.actors.last_active_at is 'When it last did something, to the minute or so.';
 comment on column iam.actors.membership_id is 'The member, when the actor is a user.';
 select ddl.foreign_key('iam.actors', 'membership_id', 'iam.memberships', 'cascade', p_index => false);
 create unique index if not exists actors_membership_id_key on iam.actors (tenant_id, membership_id);
@@ -538,6 +1171,211 @@ create unique index if not exists actors_system_key on iam.actors (tenant_id, ki
 select ddl.tenant_table('iam.actors', p_system => 'select');
 grant select, insert on iam.actors to rowhouse_definer;
 --! EndIncluded iam/actors.sql
+--! Included iam/make_actor.sql
+create or replace function iam.make_actor() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  insert into iam.actors (tenant_id, kind, label) values (new.tenant_id, tg_argv[0], new.name) returning id into new.actor_id;
+  return new;
+end
+$$;
+comment on function iam.make_actor() is 'Gives a new row the actor under which it acts, of the kind that the trigger names.';
+
+create or replace function iam.rename_actor() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update iam.actors set label = new.name where tenant_id = new.tenant_id and id = new.actor_id and label <> new.name;
+  return new;
+end
+$$;
+comment on function iam.rename_actor() is 'Shows the actor of a row under the row''s new name.';
+--! EndIncluded iam/make_actor.sql
+--! Included iam/guard_revoked.sql
+create or replace function iam.guard_revoked() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('Row %s of %s was revoked at %s and stays revoked. Make a new one.', old.id, replace(tg_table_name, '_', ' '),
+    to_char(old.revoked_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')), 'revokedAt');
+  return null;
+end
+$$;
+comment on function iam.guard_revoked() is 'Keeps what was revoked from coming back.';
+--! EndIncluded iam/guard_revoked.sql
+--! Included iam/api_keys.sql
+-- Keys with which programs sign in. Each acts under an actor of its own; the key itself is nowhere, only its hash.
+create table if not exists iam.api_keys (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint api_keys_name_check check (length(btrim(name)) between 1 and 200),
+  prefix text not null constraint api_keys_prefix_check check (prefix ~ '^rh_[0-9A-Za-z]{4,16}$'),
+  role iam.membership_role not null default 'member' constraint api_keys_role_check check (role <> 'owner'),
+  scopes text[] not null default '{}' constraint api_keys_scopes_check check (array_position(scopes, null) is null and array_position(scopes, '') is null),
+  allowed_networks cidr[] not null default '{}'
+    constraint api_keys_allowed_networks_check check (array_position(allowed_networks, null) is null),
+  actor_id uuid not null,
+  expires_at timestamptz,
+  last_used_at timestamptz,
+  revoked_at timestamptz,
+  revoked_by uuid,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint api_keys_pkey primary key (tenant_id, id),
+  constraint api_keys_actor_id_key unique (tenant_id, actor_id),
+  constraint api_keys_expires_at_check check (expires_at > created_at),
+  constraint api_keys_revoked_by_check check (revoked_by is null or revoked_at is not null)
+);
+comment on table iam.api_keys is E'@typeid key\nA key with which a program signs in. It is shown once, when it is made. Admins see all keys of the tenant, others their own.';
+comment on column iam.api_keys.prefix is 'The beginning of the key, by which people tell keys apart.';
+comment on column iam.api_keys.role is 'What the key may do.';
+comment on column iam.api_keys.scopes is 'To what the key is limited further; empty for everything that its role may do.';
+comment on column iam.api_keys.allowed_networks is 'From which addresses it may be used; empty for all.';
+comment on column iam.api_keys.actor_id is 'Under which it acts; made with the key.';
+comment on column iam.api_keys.created_by is 'Actor who made the key.';
+create unique index if not exists api_keys_prefix_key on iam.api_keys (tenant_id, prefix);
+comment on constraint api_keys_actor_id_key on iam.api_keys is E'@behavior -single';
+create index if not exists api_keys_created_at_idx on iam.api_keys (tenant_id, created_at);
+select ddl.foreign_key('iam.api_keys', 'actor_id', 'iam.actors', 'no action', p_index => false);
+select ddl.foreign_key('iam.api_keys', 'created_by', 'iam.actors', 'set null');
+select ddl.foreign_key('iam.api_keys', 'revoked_by', 'iam.actors', 'set null');
+select ddl.tenant_table('iam.api_keys');
+drop policy select_viewer on iam.api_keys;
+select ddl.policy('iam.api_keys', 'select_own', 'for select to rowhouse_viewer using (created_by = app.actor_id() or actor_id = app.actor_id())');
+select ddl.policy('iam.api_keys', 'select_admin', 'for select to rowhouse_admin using (true)');
+select ddl.trigger('iam.api_keys', '_200_revoked', $$before update for each row
+  when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at) execute function iam.guard_revoked()$$);
+select ddl.trigger('iam.api_keys', '_300_actor', $$before insert for each row execute function iam.make_actor('api_key')$$);
+select ddl.trigger('iam.api_keys', '_300_actor_label', 'before update of name for each row execute function iam.rename_actor()');
+--! EndIncluded iam/api_keys.sql
+--! Included iam/api_key_hashes.sql
+-- Hashes of keys stand apart from the keys, where no grant of the API reaches.
+create table if not exists private.api_key_hashes (
+  tenant_id uuid not null,
+  api_key_id uuid not null,
+  key_hash text not null constraint api_key_hashes_key_hash_check check (key_hash ~ '^[0-9a-f]{64}$'),
+  created_at timestamptz not null default now(),
+  constraint api_key_hashes_pkey primary key (tenant_id, api_key_id)
+);
+comment on table private.api_key_hashes is 'SHA-256 of each API key in hexadecimal. A key is long and random, so a slow hash would add nothing.';
+-- A request is recognised by its key alone, before the tenant is known.
+create unique index if not exists api_key_hashes_key_hash_key on private.api_key_hashes (key_hash);
+select ddl.foreign_key('private.api_key_hashes', 'api_key_id', 'iam.api_keys', 'cascade', p_index => false);
+select ddl.private_table('private.api_key_hashes');
+--! EndIncluded iam/api_key_hashes.sql
+--! Included iam/sessions.sql
+-- A sign-in of a user to this tenant, for as long as its refresh tokens are exchanged for new ones.
+create table if not exists iam.sessions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  user_id uuid not null constraint sessions_user_id_fkey references iam.users (id) on delete cascade,
+  user_agent text constraint sessions_user_agent_check check (length(user_agent) <= 1000),
+  ip_address inet,
+  last_used_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  revoked_at timestamptz,
+  revoked_reason iam.session_end,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint sessions_pkey primary key (tenant_id, id),
+  constraint sessions_expires_at_check check (expires_at > created_at),
+  constraint sessions_revoked_reason_check check ((revoked_at is null) = (revoked_reason is null))
+);
+comment on table iam.sessions is
+  E'@typeid sess\nA sign-in of a user to this tenant: the family of its refresh tokens. Users see their own, admins those of the tenant.';
+comment on column iam.sessions.user_agent is 'What the browser or program called itself.';
+comment on column iam.sessions.ip_address is 'Address from which it was last used.';
+create index if not exists sessions_user_id_idx on iam.sessions (user_id, tenant_id);
+create index if not exists sessions_last_used_at_idx on iam.sessions (tenant_id, last_used_at);
+select ddl.tenant_table('iam.sessions');
+drop policy select_viewer on iam.sessions;
+select ddl.policy('iam.sessions', 'select_own', 'for select to rowhouse_viewer using (user_id = app.user_id())');
+select ddl.policy('iam.sessions', 'select_admin', 'for select to rowhouse_admin using (true)');
+select ddl.trigger('iam.sessions', '_200_revoked', $$before update for each row
+  when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at) execute function iam.guard_revoked()$$);
+-- Servers ask again and again which sessions were ended since.
+create index if not exists sessions_revoked_at_idx on iam.sessions (revoked_at) where revoked_at is not null;
+grant select, insert, update on iam.sessions to rowhouse_definer;
+--! EndIncluded iam/sessions.sql
+--! Included iam/session_tokens.sql
+-- The refresh tokens of a session, one after the other: each is exchanged once, and a second time gives a theft away.
+create table if not exists private.session_tokens (
+  tenant_id uuid not null,
+  id uuid not null default uuidv7(),
+  session_id uuid not null,
+  token_hash text not null constraint session_tokens_token_hash_check check (token_hash ~ '^[0-9a-f]{64}$'),
+  expires_at timestamptz not null,
+  used_at timestamptz,
+  created_at timestamptz not null default now(),
+  constraint session_tokens_pkey primary key (tenant_id, id)
+);
+comment on table private.session_tokens is 'SHA-256 of each refresh token in hexadecimal. used_at: when it was exchanged for the next one.';
+create unique index if not exists session_tokens_token_hash_key on private.session_tokens (token_hash);
+create unique index if not exists session_tokens_unused_key on private.session_tokens (tenant_id, session_id) where used_at is null;
+select ddl.foreign_key('private.session_tokens', 'session_id', 'iam.sessions', 'cascade');
+select ddl.private_table('private.session_tokens');
+grant select, insert, update on private.session_tokens to rowhouse_definer;
+--! EndIncluded iam/session_tokens.sql
+--! Included iam/invitations.sql
+-- A word to an address that its owner may join the tenant.
+create table if not exists iam.invitations (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  email text not null
+    constraint invitations_email_check check (email = lower(email) and length(email) <= 320 and email like '%_@_%'),
+  role iam.membership_role not null default 'member',
+  expires_at timestamptz not null default now() + interval '7 days',
+  accepted_at timestamptz,
+  accepted_by uuid,
+  revoked_at timestamptz,
+  revoked_by uuid,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint invitations_pkey primary key (tenant_id, id),
+  constraint invitations_expires_at_check check (expires_at > created_at),
+  constraint invitations_accepted_at_check check (accepted_at is null or revoked_at is null),
+  constraint invitations_accepted_by_check check (accepted_by is null or accepted_at is not null),
+  constraint invitations_revoked_by_check check (revoked_by is null or revoked_at is not null)
+);
+comment on table iam.invitations is E'@typeid invite\nAn invitation to join this tenant. An address has one open invitation at a time.';
+comment on column iam.invitations.email is 'Address that it was sent to, lower case.';
+comment on column iam.invitations.role is 'The role that the new member gets.';
+comment on column iam.invitations.accepted_by is 'Actor of the member who came of it.';
+comment on column iam.invitations.created_by is 'Actor who invited.';
+create unique index if not exists invitations_email_key on iam.invitations (tenant_id, email) where accepted_at is null and revoked_at is null;
+create index if not exists invitations_created_at_idx on iam.invitations (tenant_id, created_at);
+select ddl.foreign_key('iam.invitations', 'accepted_by', 'iam.actors', 'set null');
+select ddl.foreign_key('iam.invitations', 'revoked_by', 'iam.actors', 'set null');
+select ddl.foreign_key('iam.invitations', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('iam.invitations', p_select_role => 'rowhouse_admin');
+select ddl.trigger('iam.invitations', '_200_revoked', $$before update for each row
+  when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at) execute function iam.guard_revoked()$$);
+
+create or replace function iam.guard_accepted_invitation() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('The invitation of %s was accepted already. Change the membership instead.', old.email), 'acceptedAt');
+  return null;
+end
+$$;
+comment on function iam.guard_accepted_invitation() is 'Keeps an accepted invitation as it is.';
+select ddl.trigger('iam.invitations', '_200_accepted', $$before update for each row
+  when (old.accepted_at is not null and pg_trigger_depth() = 0) execute function iam.guard_accepted_invitation()$$);
+--! EndIncluded iam/invitations.sql
+--! Included iam/invitation_tokens.sql
+-- The token in an invitation's link is nowhere, only its hash.
+create table if not exists private.invitation_tokens (
+  tenant_id uuid not null,
+  invitation_id uuid not null,
+  token_hash text not null constraint invitation_tokens_token_hash_check check (token_hash ~ '^[0-9a-f]{64}$'),
+  created_at timestamptz not null default now(),
+  constraint invitation_tokens_pkey primary key (tenant_id, invitation_id)
+);
+comment on table private.invitation_tokens is 'SHA-256 of the token in each invitation''s link, in hexadecimal.';
+create unique index if not exists invitation_tokens_token_hash_key on private.invitation_tokens (token_hash);
+select ddl.foreign_key('private.invitation_tokens', 'invitation_id', 'iam.invitations', 'cascade', p_index => false);
+select ddl.private_table('private.invitation_tokens');
+--! EndIncluded iam/invitation_tokens.sql
 --! Included iam/user_credentials.sql
 -- Password hashes stand apart from users, where no grant of the API reaches.
 create table if not exists private.user_credentials (
@@ -657,16 +1495,257 @@ comment on function private.create_user(uuid, text, text, text, text) is
 revoke all on function private.create_user(uuid, text, text, text, text) from public;
 set local role rowhouse_owner;
 --! EndIncluded iam/create_user.sql
+--! Included iam/open_session.sql
+set local role rowhouse_definer;
+create or replace function private.open_session(
+  p_tenant_id uuid, p_user_id uuid, p_token_hash text, p_expires_at timestamptz, p_user_agent text, p_ip_address inet
+) returns uuid
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_session_id uuid;
+begin
+  insert into iam.sessions (tenant_id, user_id, user_agent, ip_address, expires_at)
+  values (p_tenant_id, p_user_id, left(p_user_agent, 1000), p_ip_address, p_expires_at)
+  returning id into v_session_id;
+  insert into private.session_tokens (tenant_id, session_id, token_hash, expires_at)
+  values (p_tenant_id, v_session_id, p_token_hash, p_expires_at);
+  return v_session_id;
+end
+$$;
+comment on function private.open_session(uuid, uuid, text, timestamptz, text, inet) is
+  'A session of a user in a tenant, with the hash of its first refresh token. Crosses tenants: whoever logs in is in none yet.';
+grant execute on function private.open_session(uuid, uuid, text, timestamptz, text, inet) to rowhouse_identity;
+revoke all on function private.open_session(uuid, uuid, text, timestamptz, text, inet) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/open_session.sql
+--! Included iam/exchange_session_token.sql
+set local role rowhouse_definer;
+create or replace function private.exchange_session_token(p_token_hash text, p_next_hash text, p_expires_at timestamptz)
+returns table (outcome text, session_id uuid, tenant_id uuid, user_id uuid)
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_token private.session_tokens;
+  v_session iam.sessions;
+begin
+  -- The lock makes two exchanges of one token take turns: the second one sees that it was used.
+  select * into v_token from private.session_tokens t where t.token_hash = p_token_hash for update;
+  if not found then
+    return query select 'unknown', null::uuid, null::uuid, null::uuid;
+    return;
+  end if;
+  select * into v_session from iam.sessions s where s.tenant_id = v_token.tenant_id and s.id = v_token.session_id for update;
+  if v_session.revoked_at is not null then
+    outcome := 'revoked';
+  elsif v_token.used_at is not null then
+    update iam.sessions s set revoked_at = clock_timestamp(), revoked_reason = 'reuse_detected'
+    where s.tenant_id = v_session.tenant_id and s.id = v_session.id;
+    outcome := 'reused';
+  elsif v_token.expires_at <= now() or v_session.expires_at <= now() then
+    outcome := 'expired';
+  else
+    update private.session_tokens t set used_at = now() where t.tenant_id = v_token.tenant_id and t.id = v_token.id;
+    insert into private.session_tokens (tenant_id, session_id, token_hash, expires_at)
+    values (v_session.tenant_id, v_session.id, p_next_hash, p_expires_at);
+    update iam.sessions s set last_used_at = now(), expires_at = p_expires_at
+    where s.tenant_id = v_session.tenant_id and s.id = v_session.id;
+    outcome := 'exchanged';
+  end if;
+  return query select outcome, v_session.id, v_session.tenant_id, v_session.user_id;
+end
+$$;
+comment on function private.exchange_session_token(text, text, timestamptz) is
+  'Exchanges a refresh token for the next one of its session. A token that was exchanged before ends the session: somebody holds a copy. Crosses tenants: the token alone tells the tenant.';
+grant execute on function private.exchange_session_token(text, text, timestamptz) to rowhouse_identity;
+revoke all on function private.exchange_session_token(text, text, timestamptz) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/exchange_session_token.sql
+--! Included iam/end_sessions.sql
+set local role rowhouse_definer;
+create or replace function private.end_sessions(p_user_id uuid, p_session_id uuid, p_reason text) returns integer
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_count integer;
+begin
+  update iam.sessions s set revoked_at = clock_timestamp(), revoked_reason = p_reason
+  where s.user_id = p_user_id and s.revoked_at is null and (p_session_id is null or s.id = p_session_id);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+comment on function private.end_sessions(uuid, uuid, text) is
+  'Ends one session of a user, or without a session all of them in every tenant; returns how many. Crosses tenants: a user is one person in all of them.';
+grant execute on function private.end_sessions(uuid, uuid, text) to rowhouse_identity;
+revoke all on function private.end_sessions(uuid, uuid, text) from public;
+
+set local role rowhouse_owner;
+--! EndIncluded iam/end_sessions.sql
+--! Included iam/revoked_tokens.sql
+-- Access tokens that were taken back before they expire and that belong to no session.
+create table if not exists private.revoked_tokens (
+  token_id uuid primary key,
+  expires_at timestamptz not null,
+  revoked_at timestamptz not null default clock_timestamp()
+);
+comment on table private.revoked_tokens is 'Ids (the claim jti) of access tokens that are refused; a row can go when its token has expired.';
+create index if not exists revoked_tokens_revoked_at_idx on private.revoked_tokens (revoked_at);
+select ddl.private_table('private.revoked_tokens');
+grant select, insert, delete on private.revoked_tokens to rowhouse_definer;
+
+set local role rowhouse_definer;
+create or replace function private.revoke_token(p_token_id uuid, p_expires_at timestamptz) returns void
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  delete from private.revoked_tokens where expires_at < now();
+  insert into private.revoked_tokens (token_id, expires_at) values (p_token_id, p_expires_at) on conflict (token_id) do nothing;
+end
+$$;
+comment on function private.revoke_token(uuid, timestamptz) is 'Refuses an access token from now on; forgets those that have expired. A token may belong to no tenant.';
+grant execute on function private.revoke_token(uuid, timestamptz) to rowhouse_identity;
+revoke all on function private.revoke_token(uuid, timestamptz) from public;
+
+create or replace function private.revocations(p_since timestamptz) returns table (id uuid, revoked_at timestamptz)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select s.id, s.revoked_at from iam.sessions s where s.revoked_at >= p_since
+  union all
+  select t.token_id, t.revoked_at from private.revoked_tokens t where t.revoked_at >= p_since;
+end;
+comment on function private.revocations(timestamptz) is
+  'Sessions that were ended and tokens that were taken back since a time. Crosses tenants: every server process serves all of them.';
+grant execute on function private.revocations(timestamptz) to rowhouse_identity;
+revoke all on function private.revocations(timestamptz) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/revoked_tokens.sql
+--! Included iam/login_attempts.sql
+-- How often somebody failed to log in: to an account (whether it exists or not), or from an address.
+create table if not exists private.login_attempts (
+  subject text primary key,
+  failure_count integer not null,
+  last_failed_at timestamptz not null,
+  locked_until timestamptz not null
+);
+comment on table private.login_attempts is
+  'Failed logins by subject: account:<e-mail address> or address:<IP address>. Counting starts anew after a day without failures.';
+create index if not exists login_attempts_last_failed_at_idx on private.login_attempts (last_failed_at);
+select ddl.private_table('private.login_attempts');
+grant select, insert, update, delete on private.login_attempts to rowhouse_definer;
+
+set local role rowhouse_definer;
+create or replace function private.login_locked_until(p_subjects text[]) returns timestamptz
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select max(locked_until) from private.login_attempts where subject = any (p_subjects) and locked_until > now();
+end;
+comment on function private.login_locked_until(text[]) is 'Until when none of these may try to log in, or null. Nobody is signed in yet.';
+grant execute on function private.login_locked_until(text[]) to rowhouse_identity;
+revoke all on function private.login_locked_until(text[]) from public;
+
+create or replace function private.note_login_failure(p_subject text, p_free_failures integer) returns timestamptz
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_until timestamptz;
+begin
+  delete from private.login_attempts where last_failed_at < now() - interval '1 day';
+  insert into private.login_attempts as a (subject, failure_count, last_failed_at, locked_until) values (p_subject, 1, now(), now())
+  on conflict (subject) do update set
+    failure_count = a.failure_count + 1,
+    last_failed_at = now(),
+    -- Free failures first, then 1, 2, 4, … seconds, up to a quarter of an hour.
+    locked_until = now() + make_interval(secs => case when a.failure_count < p_free_failures then 0
+      else least(900, power(2, least(a.failure_count - p_free_failures, 20))) end)
+  returning locked_until into v_until;
+  return v_until;
+end
+$$;
+comment on function private.note_login_failure(text, integer) is
+  'Counts a failed login of a subject, and returns until when it is locked: ever longer once its free failures are used up.';
+grant execute on function private.note_login_failure(text, integer) to rowhouse_identity;
+revoke all on function private.note_login_failure(text, integer) from public;
+
+create or replace function private.forget_login_failures(p_subject text) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  delete from private.login_attempts where subject = p_subject;
+end;
+comment on function private.forget_login_failures(text) is 'Starts counting anew, after a login that succeeded.';
+grant execute on function private.forget_login_failures(text) to rowhouse_identity;
+revoke all on function private.forget_login_failures(text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/login_attempts.sql
+--! Included iam/change_password.sql
+set local role rowhouse_definer;
+create or replace function private.password_hash(p_user_id uuid) returns text
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select c.password_hash from private.user_credentials c join iam.users u on u.id = c.user_id and u.deleted_at is null where c.user_id = p_user_id;
+end;
+comment on function private.password_hash(uuid) is 'The hash of a user''s password. Crosses tenants: a user is one person in all of them.';
+grant execute on function private.password_hash(uuid) to rowhouse_identity;
+revoke all on function private.password_hash(uuid) from public;
+
+create or replace function private.change_password(p_user_id uuid, p_old_hash text, p_new_hash text, p_kept_session_id uuid) returns integer
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_count integer;
+begin
+  update private.user_credentials set password_hash = p_new_hash where user_id = p_user_id and password_hash = p_old_hash;
+  if not found then
+    return null;
+  end if;
+  update iam.sessions s set revoked_at = clock_timestamp(), revoked_reason = 'password_changed'
+  where s.user_id = p_user_id and s.revoked_at is null and s.id is distinct from p_kept_session_id;
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+comment on function private.change_password(uuid, text, text, uuid) is
+  'Replaces the hash of a password, if it is still the old one, and ends the user''s sessions but one; returns how many. Crosses tenants: a user is one person in all of them.';
+grant execute on function private.change_password(uuid, text, text, uuid) to rowhouse_identity;
+revoke all on function private.change_password(uuid, text, text, uuid) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/change_password.sql
 --! EndIncluded iam/index.sql
 --! Included pipeline/index.sql
 -- Work: what was queued, what is running, what became of it.
 create schema if not exists pipeline;
-comment on schema pipeline is 'Work: the history of jobs.';
+comment on schema pipeline is 'Work: jobs, and pipelines with their runs, artifacts and triggers.';
 grant usage on schema pipeline to rowhouse_viewer, rowhouse_system;
 
 --! Included pipeline/types.sql
-select ddl.enum('pipeline.job_status', array['queued', 'running', 'retrying', 'succeeded', 'cancelled', 'dead'],
-  'Where a job stands. Dead: it failed for good, and waits for a person to mend the cause and retry it.');
+select ddl.enum('pipeline.job_status', '{
+  "queued": "Waits for a worker.", "running": "A worker is at it.", "retrying": "It failed, and is tried again after a while.",
+  "succeeded": "It is done.", "cancelled": "Somebody stopped it.", "dead": "It failed for good, and waits for a person to mend the cause and retry it."
+}', 'Where a job stands.');
+select ddl.enum('pipeline.blueprint_version_status', '{
+  "draft": "Is being written, and may change.", "published": "Can be run, and never changes again."
+}', 'Where a version of a blueprint stands.');
+select ddl.enum('pipeline.automation_trigger', '{
+  "lead_created": "A lead was made.", "message_received": "A message came in.", "schedule": "The clock reached a time of its schedule.",
+  "webhook": "A webhook came in from its source.", "event": "An event of the feed, of the type that its configuration names."
+}', 'What sets an automation going.');
+select ddl.enum('pipeline.pipeline_run_status', '{
+  "queued": "Waits for a worker.", "running": "A worker is at it.", "completed": "All its blocks are done.",
+  "failed": "A block failed for good.", "cancelled": "Somebody stopped it."
+}', 'Where a run of a pipeline stands.');
+select ddl.enum('pipeline.pipeline_run_trigger', '{
+  "manual": "Somebody asked for it.", "automation": "An automation fired.", "webhook": "A webhook came in.",
+  "scheduled": "A schedule was due.", "replay": "An earlier run is done once more."
+}', 'What caused a run.');
+select ddl.enum('pipeline.block_execution_status', '{
+  "pending": "Its turn has not come.", "running": "A worker is at it.", "completed": "It is done.",
+  "failed": "It failed for good.", "skipped": "There was nothing to do for it."
+}', 'Where a block of a run stands.');
+select ddl.enum('pipeline.artifact_storage', '{
+  "inline": "In the row itself.", "object": "In object storage, under a path."
+}', 'Where the data of an artifact is.');
+select ddl.enum('pipeline.signature_scheme', '{
+  "none": "Calls are not signed: the address is the only secret.", "standard_webhooks": "HMAC-SHA256 over id, time stamp and body, as Standard Webhooks (and Svix) say.",
+  "hmac_sha256": "HMAC-SHA256 over the body.", "hmac_sha1": "HMAC-SHA1 over the body.",
+  "stripe": "As Stripe signs.", "twilio": "As Twilio signs: HMAC-SHA1 over address and form fields."
+}', 'How a sender of webhooks signs its calls.');
+select ddl.enum('pipeline.webhook_outcome', '{
+  "processed": "It was worked off.", "ignored": "Nothing waits for it.", "failed": "Working it off failed."
+}', 'What became of a webhook that came in.');
 --! EndIncluded pipeline/types.sql
 --! Included pipeline/jobs.sql
 -- The queue forgets finished jobs; this is what people see of them: history, progress, dead letters.
@@ -786,7 +1865,1752 @@ $$;
 comment on function pipeline.cancel_job(uuid) is 'Cancels a job: at once when it waits, at its next checkpoint when it runs.';
 grant execute on function pipeline.cancel_job(uuid) to rowhouse_member;
 --! EndIncluded pipeline/cancel_job.sql
+--! Included pipeline/blueprints.sql
+-- A pipeline that can be run: its name and triggers here, its steps in versions.
+create table if not exists pipeline.blueprints (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint blueprints_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint blueprints_description_check check (length(description) <= 5000),
+  trigger_config jsonb not null default '{}' constraint blueprints_trigger_config_check check (jsonb_typeof(trigger_config) = 'object'),
+  is_active boolean not null default true,
+  is_system boolean not null default false,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint blueprints_pkey primary key (tenant_id, id)
+);
+comment on table pipeline.blueprints is E'@typeid bp\nA pipeline that can be run: a list of blocks, kept in versions.';
+comment on column pipeline.blueprints.trigger_config is 'Settings for whatever starts it, a JSON object.';
+comment on column pipeline.blueprints.is_active is 'Whether new runs may start.';
+comment on column pipeline.blueprints.is_system is 'Made by Rowhouse: it can be switched off, but neither deleted nor renamed.';
+create unique index if not exists blueprints_name_key on pipeline.blueprints (tenant_id, name) where deleted_at is null;
+create index if not exists blueprints_created_at_idx on pipeline.blueprints (tenant_id, created_at);
+select ddl.foreign_key('pipeline.blueprints', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('pipeline.blueprints', p_insert => '{name,description,trigger_config,is_active}',
+  p_update => '{name,description,trigger_config,is_active}', p_write_role => 'rowhouse_manager');
+
+create or replace function pipeline.guard_system_blueprint() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if tg_op = 'DELETE' or new.deleted_at is not null then
+    perform app.raise('FORBIDDEN', format('Blueprint "%s" is a system blueprint and cannot be deleted. Switch it off by isActive instead.', old.name),
+      'deletedAt');
+  elsif new.name <> old.name then
+    perform app.raise('FORBIDDEN', format('Blueprint "%s" is a system blueprint and cannot be renamed. Make a blueprint of your own.', old.name), 'name');
+  elsif not new.is_system then
+    perform app.raise('FORBIDDEN', format('Blueprint "%s" is a system blueprint and stays one.', old.name), 'isSystem');
+  end if;
+  return new;
+end
+$$;
+comment on function pipeline.guard_system_blueprint() is 'Keeps system blueprints from being deleted, renamed or made ordinary.';
+-- The end of the whole tenant comes as a cascade, from within a trigger, and passes.
+select ddl.trigger('pipeline.blueprints', '_200_system',
+  'before update or delete for each row when (old.is_system and pg_trigger_depth() = 0) execute function pipeline.guard_system_blueprint()');
+--! EndIncluded pipeline/blueprints.sql
+--! Included pipeline/blueprint_versions.sql
+-- The steps of a blueprint as they were at a time: a draft changes, what was published never does.
+create table if not exists pipeline.blueprint_versions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  blueprint_id uuid not null,
+  version integer not null constraint blueprint_versions_version_check check (version >= 1),
+  status pipeline.blueprint_version_status not null default 'draft',
+  steps jsonb not null default '[]',
+  changelog text constraint blueprint_versions_changelog_check check (length(changelog) <= 5000),
+  created_by uuid default app.actor_id(),
+  published_by uuid,
+  published_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint blueprint_versions_pkey primary key (tenant_id, id),
+  constraint blueprint_versions_published_at_check check ((status = 'published') = (published_at is not null)),
+  -- Each element is an object with a name, a type and a config; in strict mode a missing one makes the count differ.
+  constraint blueprint_versions_steps_check check (case when jsonb_typeof(steps) = 'array' then jsonb_array_length(steps)
+    = jsonb_array_length(jsonb_path_query_array(steps, 'strict $[*] ? (@.type() == "object"
+        && @."name" like_regex "^[a-z][a-z0-9_]*$" && @."type" like_regex "^[a-z][a-z0-9_]*$" && @."config".type() == "object")', '{}', true))
+    else false end)
+);
+comment on table pipeline.blueprint_versions is E'@typeid bpv\nThe steps of a blueprint in one version. A run stays on its version.';
+comment on column pipeline.blueprint_versions.version is 'Counts from 1 within the blueprint.';
+comment on column pipeline.blueprint_versions.steps is
+  'Blocks in order: an array of {name, type, config}, such as {"name": "skip_trace", "type": "enrichment", "config": {}}.';
+comment on column pipeline.blueprint_versions.changelog is 'What is new in this version.';
+create unique index if not exists blueprint_versions_blueprint_id_version_key on pipeline.blueprint_versions (tenant_id, blueprint_id, version);
+create unique index if not exists blueprint_versions_draft_key on pipeline.blueprint_versions (tenant_id, blueprint_id) where status = 'draft';
+select ddl.foreign_key('pipeline.blueprint_versions', 'blueprint_id', 'pipeline.blueprints', 'cascade', p_index => false);
+comment on constraint blueprint_versions_blueprint_id_fkey on pipeline.blueprint_versions is '@nestedCreate';
+select ddl.foreign_key('pipeline.blueprint_versions', 'created_by', 'iam.actors', 'set null');
+select ddl.foreign_key('pipeline.blueprint_versions', 'published_by', 'iam.actors', 'set null');
+select ddl.tenant_table('pipeline.blueprint_versions', p_insert => '{blueprint_id,steps,changelog}', p_update => '{steps,changelog}',
+  p_write_role => 'rowhouse_manager');
+select ddl.state_machine('pipeline.blueprint_versions', 'status', '{"draft": ["published"], "published": []}');
+
+create or replace function pipeline.guard_published_blueprint_version() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('Version %s of the blueprint is published and never changes. Make a new draft.', old.version));
+  return null;
+end
+$$;
+comment on function pipeline.guard_published_blueprint_version() is 'Refuses a change of a published version.';
+select ddl.trigger('pipeline.blueprint_versions', '_200_published', $$before update or delete for each row
+  when (old.status = 'published' and pg_trigger_depth() = 0) execute function pipeline.guard_published_blueprint_version()$$);
+
+create or replace function pipeline.number_blueprint_version() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  -- Two who write the next version at once take turns.
+  perform from pipeline.blueprints where tenant_id = new.tenant_id and id = new.blueprint_id for no key update;
+  select coalesce(max(version), 0) + 1 into new.version
+  from pipeline.blueprint_versions where tenant_id = new.tenant_id and blueprint_id = new.blueprint_id;
+  return new;
+end
+$$;
+comment on function pipeline.number_blueprint_version() is 'Gives a new version the next number of its blueprint.';
+select ddl.trigger('pipeline.blueprint_versions', '_300_number',
+  'before insert for each row when (new.version is null) execute function pipeline.number_blueprint_version()');
+--! EndIncluded pipeline/blueprint_versions.sql
+--! Included pipeline/blueprints_published_version.sql
+-- Blueprints and versions point at each other; the version that new runs take comes after both.
+alter table pipeline.blueprints add column if not exists published_version_id uuid;
+comment on column pipeline.blueprints.published_version_id is 'The version that new runs take: the last one published.';
+select ddl.foreign_key('pipeline.blueprints', 'published_version_id', 'pipeline.blueprint_versions', 'set null');
+comment on constraint blueprints_published_version_id_fkey on pipeline.blueprints is E'@foreignFieldName publishedAsLatestOf';
+
+create or replace function pipeline.guard_published_version() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if not exists (select from pipeline.blueprint_versions v
+    where v.tenant_id = new.tenant_id and v.id = new.published_version_id and v.blueprint_id = new.id and v.status = 'published') then
+    perform app.raise('CONFLICT', format('Version %s is not a published version of blueprint "%s".', new.published_version_id, new.name),
+      'publishedVersionId');
+  end if;
+  return new;
+end
+$$;
+comment on function pipeline.guard_published_version() is 'Sees that a blueprint points at a published version of its own.';
+select ddl.trigger('pipeline.blueprints', '_200_published_version', $$before insert or update of published_version_id for each row
+  when (new.published_version_id is not null) execute function pipeline.guard_published_version()$$);
+--! EndIncluded pipeline/blueprints_published_version.sql
+--! Included pipeline/publish_blueprint.sql
+create or replace function pipeline.publish_blueprint(blueprint_id uuid) returns pipeline.blueprints
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_blueprint pipeline.blueprints;
+  v_version pipeline.blueprint_versions;
+begin
+  select * into v_blueprint from pipeline.blueprints b
+  where b.tenant_id = app.tenant_id() and b.id = publish_blueprint.blueprint_id and b.deleted_at is null for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no blueprint %s.', blueprint_id), 'blueprintId');
+  end if;
+  select * into v_version from pipeline.blueprint_versions v
+  where v.tenant_id = v_blueprint.tenant_id and v.blueprint_id = v_blueprint.id and v.status = 'draft' for update;
+  if not found then
+    perform app.raise('INVALID_STATE', format('Blueprint "%s" has no draft. Make a new version first.', v_blueprint.name), 'blueprintId');
+  end if;
+  if v_version.steps = '[]' then
+    perform app.raise('VALIDATION_FAILED', format('Version %s of blueprint "%s" has no steps.', v_version.version, v_blueprint.name), 'steps');
+  end if;
+  update pipeline.blueprint_versions
+  set status = 'published', published_at = now(), published_by = app.actor_id()
+  where tenant_id = v_version.tenant_id and id = v_version.id;
+  update pipeline.blueprints set published_version_id = v_version.id
+  where tenant_id = v_blueprint.tenant_id and id = v_blueprint.id
+  returning * into v_blueprint;
+  return v_blueprint;
+end
+$$;
+comment on function pipeline.publish_blueprint(uuid) is 'Publishes the draft of a blueprint: from now on new runs take that version, and it never changes again.';
+grant execute on function pipeline.publish_blueprint(uuid) to rowhouse_manager;
+--! EndIncluded pipeline/publish_blueprint.sql
+--! Included pipeline/webhook_sources.sql
+-- Where webhooks come from: each source has an address of its own, which tells the tenant before anybody is signed in.
+create table if not exists pipeline.webhook_sources (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint webhook_sources_name_check check (length(btrim(name)) between 1 and 200),
+  provider text not null constraint webhook_sources_provider_check check (provider ~ '^[a-z][a-z0-9_-]{0,62}$'),
+  signature_scheme pipeline.signature_scheme not null default 'none',
+  path_token text not null default encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'hex')
+    constraint webhook_sources_path_token_check check (path_token ~ '^[0-9a-f]{64}$'),
+  is_active boolean not null default true,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint webhook_sources_pkey primary key (tenant_id, id)
+);
+comment on table pipeline.webhook_sources is E'@typeid whs\nA service that sends webhooks to this tenant.';
+comment on column pipeline.webhook_sources.provider is 'The service, lower case: signalhouse, twilio, stripe, …';
+comment on column pipeline.webhook_sources.path_token is 'The unguessable part of the address that the service calls.';
+comment on column pipeline.webhook_sources.is_active is 'Whether calls are taken.';
+create unique index if not exists webhook_sources_name_key on pipeline.webhook_sources (tenant_id, name) where deleted_at is null;
+-- Calls are routed by the token alone, before the tenant is known; a token of a deleted source is not given again.
+create unique index if not exists webhook_sources_path_token_key on pipeline.webhook_sources (path_token) where deleted_at is null;
+select ddl.foreign_key('pipeline.webhook_sources', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('pipeline.webhook_sources', p_insert => '{name,provider,signature_scheme,is_active}',
+  p_update => '{name,provider,signature_scheme,is_active}', p_write_role => 'rowhouse_admin', p_select_role => 'rowhouse_manager');
+--! EndIncluded pipeline/webhook_sources.sql
+--! Included pipeline/webhook_source_secrets.sql
+-- Signing secrets stand apart from their sources, where no grant of the API reaches.
+create table if not exists private.webhook_source_secrets (
+  tenant_id uuid not null,
+  webhook_source_id uuid not null,
+  sealed_secret bytea not null,
+  previous_sealed_secret bytea,
+  rotated_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint webhook_source_secrets_pkey primary key (tenant_id, webhook_source_id)
+);
+comment on table private.webhook_source_secrets is 'Secrets that verify incoming webhooks, sealed with the server''s key. After a rotation the previous one still counts for a while.';
+select ddl.foreign_key('private.webhook_source_secrets', 'webhook_source_id', 'pipeline.webhook_sources', 'cascade', p_index => false);
+select ddl.private_table('private.webhook_source_secrets');
+select ddl.trigger('private.webhook_source_secrets', '_100_stamp', 'before update for each row execute function app.stamp()');
+--! EndIncluded pipeline/webhook_source_secrets.sql
+--! Included pipeline/automations.sql
+-- A rule that runs a blueprint by itself. It acts under an actor of its own.
+create table if not exists pipeline.automations (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  blueprint_id uuid not null,
+  name text not null constraint automations_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint automations_description_check check (length(description) <= 5000),
+  trigger_type pipeline.automation_trigger not null,
+  trigger_config jsonb not null default '{}' constraint automations_trigger_config_check check (jsonb_typeof(trigger_config) = 'object'),
+  webhook_source_id uuid,
+  conditions jsonb not null default '[]' constraint automations_conditions_check check (jsonb_typeof(conditions) = 'array'),
+  is_enabled boolean not null default true,
+  actor_id uuid not null,
+  trigger_count bigint not null default 0 constraint automations_trigger_count_check check (trigger_count >= 0),
+  last_triggered_at timestamptz,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint automations_pkey primary key (tenant_id, id),
+  constraint automations_webhook_source_id_check check ((trigger_type = 'webhook') = (webhook_source_id is not null)),
+  constraint automations_trigger_type_check check (case trigger_type
+    when 'schedule' then jsonb_typeof(trigger_config -> 'schedule') is not distinct from 'string'
+    when 'event' then jsonb_typeof(trigger_config -> 'event') is not distinct from 'string' else true end)
+);
+comment on table pipeline.automations is E'@typeid auto\nA rule that runs a blueprint when something happens or a time has come.';
+comment on column pipeline.automations.trigger_config is
+  'Details of the trigger, a JSON object: {"schedule": "0 9 * * *", "timezone": "America/New_York"} for a schedule, {"event": "contact.created"} for an event.';
+comment on column pipeline.automations.webhook_source_id is 'The source whose calls set it going, when a webhook does.';
+comment on column pipeline.automations.conditions is 'What must hold as well: an array of conditions, all of which count.';
+comment on column pipeline.automations.is_enabled is 'Whether it fires.';
+comment on column pipeline.automations.actor_id is 'Under which it acts; made with the automation.';
+comment on column pipeline.automations.trigger_count is 'How often it fired.';
+create unique index if not exists automations_name_key on pipeline.automations (tenant_id, name) where deleted_at is null;
+create index if not exists automations_trigger_type_idx on pipeline.automations (tenant_id, trigger_type, id);
+select ddl.foreign_key('pipeline.automations', 'blueprint_id', 'pipeline.blueprints', 'cascade');
+select ddl.foreign_key('pipeline.automations', 'webhook_source_id', 'pipeline.webhook_sources', 'no action');
+select ddl.foreign_key('pipeline.automations', 'actor_id', 'iam.actors', 'no action');
+select ddl.foreign_key('pipeline.automations', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('pipeline.automations',
+  p_insert => '{blueprint_id,name,description,trigger_type,trigger_config,webhook_source_id,conditions,is_enabled}',
+  p_update => '{blueprint_id,name,description,trigger_type,trigger_config,webhook_source_id,conditions,is_enabled}',
+  p_write_role => 'rowhouse_manager');
+select ddl.trigger('pipeline.automations', '_300_actor', $$before insert for each row execute function iam.make_actor('automation')$$);
+select ddl.trigger('pipeline.automations', '_300_actor_label', 'before update of name for each row execute function iam.rename_actor()');
+--! EndIncluded pipeline/automations.sql
+--! Included pipeline/webhook_events.sql
+-- What services called us with, as it came: kept for proof and for replay, never changed.
+create table if not exists pipeline.webhook_events (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  webhook_source_id uuid not null,
+  event_type text not null constraint webhook_events_event_type_check check (length(event_type) between 1 and 200),
+  provider_event_id text constraint webhook_events_provider_event_id_check check (length(provider_event_id) between 1 and 500),
+  correlation_id uuid not null default uuidv7(),
+  payload jsonb not null constraint webhook_events_payload_check check (jsonb_typeof(payload) in ('object', 'array')),
+  raw_body text,
+  headers jsonb not null default '{}' constraint webhook_events_headers_check check (jsonb_typeof(headers) = 'object'),
+  signature text constraint webhook_events_signature_check check (length(signature) <= 2000),
+  is_signature_valid boolean,
+  received_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint webhook_events_pkey primary key (tenant_id, id)
+);
+comment on table pipeline.webhook_events is E'@typeid wh\nA call that a service made to this tenant, as it came. What became of it stands in its outcomes.';
+comment on column pipeline.webhook_events.event_type is 'What the service says happened: sms.inbound, payment.completed, …';
+comment on column pipeline.webhook_events.provider_event_id is 'The service''s own number of the event; the same one twice is taken once.';
+comment on column pipeline.webhook_events.correlation_id is 'Ties together everything that this call caused.';
+comment on column pipeline.webhook_events.payload is 'The body, read as JSON; a form becomes an object of its fields.';
+comment on column pipeline.webhook_events.raw_body is 'The body to the letter, over which the signature was made.';
+comment on column pipeline.webhook_events.headers is 'Headers of the call by lower-case name, without cookies and authorization.';
+comment on column pipeline.webhook_events.signature is 'The signature that came with it.';
+comment on column pipeline.webhook_events.is_signature_valid is 'Whether the signature was right; null when the source does not sign.';
+create unique index if not exists webhook_events_provider_event_id_key
+  on pipeline.webhook_events (tenant_id, webhook_source_id, provider_event_id) where provider_event_id is not null;
+create index if not exists webhook_events_webhook_source_id_idx on pipeline.webhook_events (tenant_id, webhook_source_id, received_at);
+create index if not exists webhook_events_event_type_idx on pipeline.webhook_events (tenant_id, event_type, id);
+create index if not exists webhook_events_correlation_id_idx on pipeline.webhook_events (tenant_id, correlation_id);
+select ddl.foreign_key('pipeline.webhook_events', 'webhook_source_id', 'pipeline.webhook_sources', 'no action', p_index => false);
+comment on constraint webhook_events_webhook_source_id_fkey on pipeline.webhook_events is E'@fieldName source\n@foreignFieldName events';
+select ddl.append_only('pipeline.webhook_events', p_select_role => 'rowhouse_manager');
+--! EndIncluded pipeline/webhook_events.sql
+--! Included pipeline/stamp_progress.sql
+create or replace function pipeline.stamp_progress() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if new.status = 'running' then
+    new.started_at := coalesce(new.started_at, clock_timestamp());
+  elsif new.status in ('completed', 'failed', 'cancelled', 'skipped') then
+    new.completed_at := coalesce(new.completed_at, clock_timestamp());
+  end if;
+  return new;
+end
+$$;
+comment on function pipeline.stamp_progress() is 'Notes when a run or block started and ended, as its status moves.';
+--! EndIncluded pipeline/stamp_progress.sql
+--! Included pipeline/pipeline_runs.sql
+-- One execution of a pipeline: what caused it, how it went, what came out.
+create table if not exists pipeline.pipeline_runs (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  blueprint_version_id uuid,
+  pipeline_name text not null constraint pipeline_runs_pipeline_name_check check (length(pipeline_name) between 1 and 200),
+  correlation_id uuid not null default uuidv7(),
+  parent_run_id uuid,
+  replayed_from_run_id uuid,
+  triggered_by uuid default app.actor_id(),
+  automation_id uuid,
+  webhook_event_id uuid,
+  trigger_type pipeline.pipeline_run_trigger not null default 'manual',
+  trigger_context jsonb not null default '{}' constraint pipeline_runs_trigger_context_check check (jsonb_typeof(trigger_context) = 'object'),
+  status pipeline.pipeline_run_status not null default 'queued',
+  stats jsonb not null default '{}' constraint pipeline_runs_stats_check check (jsonb_typeof(stats) = 'object'),
+  error_code text,
+  error_message text,
+  retry_count integer not null default 0 constraint pipeline_runs_retry_count_check check (retry_count >= 0),
+  started_at timestamptz,
+  completed_at timestamptz,
+  duration_ms bigint generated always as ((extract(epoch from completed_at - started_at) * 1000)::bigint) stored,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint pipeline_runs_pkey primary key (tenant_id, id),
+  constraint pipeline_runs_completed_at_check check ((status in ('completed', 'failed', 'cancelled')) = (completed_at is not null)),
+  constraint pipeline_runs_duration_ms_check check (completed_at >= started_at),
+  constraint pipeline_runs_started_at_check check (started_at is not null or status in ('queued', 'cancelled')),
+  -- A reference may be missing (its row may be gone), but none stands where it means nothing.
+  constraint pipeline_runs_trigger_type_check check (
+    (automation_id is null or trigger_type in ('automation', 'scheduled', 'webhook'))
+    and (webhook_event_id is null or trigger_type = 'webhook')
+    and (replayed_from_run_id is null or trigger_type = 'replay')),
+  constraint pipeline_runs_parent_run_id_check check (parent_run_id <> id and replayed_from_run_id <> id)
+);
+comment on table pipeline.pipeline_runs is E'@typeid run\nOne execution of a pipeline.';
+comment on column pipeline.pipeline_runs.blueprint_version_id is 'The version whose steps it takes; none for a pipeline that is built in.';
+comment on column pipeline.pipeline_runs.pipeline_name is 'Name of what runs: the blueprint''s when it started, or that of a built-in pipeline.';
+comment on column pipeline.pipeline_runs.correlation_id is 'Ties together everything that one cause set going, across runs and artifacts.';
+comment on column pipeline.pipeline_runs.parent_run_id is 'The run that this one is a part of.';
+comment on column pipeline.pipeline_runs.replayed_from_run_id is 'The earlier run that this one does once more.';
+comment on column pipeline.pipeline_runs.triggered_by is 'Actor who caused it: a member, an API key, an automation or the system.';
+comment on column pipeline.pipeline_runs.automation_id is 'The automation that fired.';
+comment on column pipeline.pipeline_runs.webhook_event_id is 'The webhook event that caused it.';
+comment on column pipeline.pipeline_runs.trigger_context is 'What else is known of the cause, a JSON object.';
+comment on column pipeline.pipeline_runs.stats is 'Figures of the run, a JSON object such as {"totalRecords": 100, "enriched": 80}.';
+comment on column pipeline.pipeline_runs.error_code is 'Code of the error that ended it.';
+comment on column pipeline.pipeline_runs.retry_count is 'How often a part of it was tried again.';
+comment on column pipeline.pipeline_runs.duration_ms is 'From start to end, in milliseconds.';
+create index if not exists pipeline_runs_blueprint_version_id_idx on pipeline.pipeline_runs (tenant_id, blueprint_version_id, id);
+create index if not exists pipeline_runs_pipeline_name_idx on pipeline.pipeline_runs (tenant_id, pipeline_name, id);
+create index if not exists pipeline_runs_correlation_id_idx on pipeline.pipeline_runs (tenant_id, correlation_id);
+create index if not exists pipeline_runs_status_idx on pipeline.pipeline_runs (tenant_id, status, id);
+create index if not exists pipeline_runs_created_at_idx on pipeline.pipeline_runs (tenant_id, created_at);
+select ddl.foreign_key('pipeline.pipeline_runs', 'blueprint_version_id', 'pipeline.blueprint_versions', 'no action', p_index => false);
+select ddl.foreign_key('pipeline.pipeline_runs', 'parent_run_id', 'pipeline.pipeline_runs', 'set null');
+select ddl.foreign_key('pipeline.pipeline_runs', 'replayed_from_run_id', 'pipeline.pipeline_runs', 'set null');
+select ddl.foreign_key('pipeline.pipeline_runs', 'triggered_by', 'iam.actors', 'set null');
+select ddl.foreign_key('pipeline.pipeline_runs', 'automation_id', 'pipeline.automations', 'set null');
+select ddl.foreign_key('pipeline.pipeline_runs', 'webhook_event_id', 'pipeline.webhook_events', 'set null');
+comment on constraint pipeline_runs_blueprint_version_id_fkey on pipeline.pipeline_runs is E'@foreignFieldName runs';
+comment on constraint pipeline_runs_parent_run_id_fkey on pipeline.pipeline_runs is E'@foreignFieldName childRuns';
+comment on constraint pipeline_runs_replayed_from_run_id_fkey on pipeline.pipeline_runs is E'@foreignFieldName replays';
+comment on constraint pipeline_runs_automation_id_fkey on pipeline.pipeline_runs is E'@foreignFieldName runs';
+comment on constraint pipeline_runs_webhook_event_id_fkey on pipeline.pipeline_runs is E'@foreignFieldName runs';
+select ddl.tenant_table('pipeline.pipeline_runs');
+select ddl.state_machine('pipeline.pipeline_runs', 'status',
+  '{"queued": ["running", "cancelled"], "running": ["completed", "failed", "cancelled"], "completed": [], "failed": [], "cancelled": []}', '{queued}');
+select ddl.trigger('pipeline.pipeline_runs', '_300_progress', 'before update of status for each row execute function pipeline.stamp_progress()');
+select ddl.notify_progress('pipeline.pipeline_runs', 'update');
+--! EndIncluded pipeline/pipeline_runs.sql
+--! Included pipeline/block_executions.sql
+-- What each block of a run did.
+create table if not exists pipeline.block_executions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  pipeline_run_id uuid not null,
+  block_index integer not null constraint block_executions_block_index_check check (block_index >= 0),
+  block_name text not null constraint block_executions_block_name_check check (length(block_name) between 1 and 200),
+  status pipeline.block_execution_status not null default 'pending',
+  processed_count bigint not null default 0,
+  succeeded_count bigint not null default 0,
+  failed_count bigint not null default 0,
+  error_code text,
+  error_message text,
+  retry_count integer not null default 0 constraint block_executions_retry_count_check check (retry_count >= 0),
+  last_retry_at timestamptz,
+  started_at timestamptz,
+  completed_at timestamptz,
+  duration_ms bigint generated always as ((extract(epoch from completed_at - started_at) * 1000)::bigint) stored,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint block_executions_pkey primary key (tenant_id, id),
+  constraint block_executions_processed_count_check
+    check (succeeded_count >= 0 and failed_count >= 0 and succeeded_count + failed_count <= processed_count),
+  constraint block_executions_completed_at_check check ((status in ('completed', 'failed', 'skipped')) = (completed_at is not null)),
+  constraint block_executions_duration_ms_check check (completed_at >= started_at),
+  constraint block_executions_started_at_check check (started_at is not null or status in ('pending', 'skipped'))
+);
+comment on table pipeline.block_executions is E'@typeid block\nWhat one block did within a run.';
+comment on column pipeline.block_executions.block_index is 'Place of the block in the run, from 0.';
+comment on column pipeline.block_executions.block_name is 'Name of the block: skip_trace, apollo_enrich, push_sms, …';
+comment on column pipeline.block_executions.processed_count is 'How many records it worked on.';
+comment on column pipeline.block_executions.succeeded_count is 'How many of them went well.';
+comment on column pipeline.block_executions.failed_count is 'How many of them failed.';
+comment on column pipeline.block_executions.error_code is 'Code of the last error.';
+comment on column pipeline.block_executions.retry_count is 'How often it was tried again.';
+comment on column pipeline.block_executions.duration_ms is 'From start to end, in milliseconds.';
+create unique index if not exists block_executions_pipeline_run_id_block_index_key
+  on pipeline.block_executions (tenant_id, pipeline_run_id, block_index);
+create index if not exists block_executions_block_name_idx on pipeline.block_executions (tenant_id, block_name, id);
+create index if not exists block_executions_status_idx on pipeline.block_executions (tenant_id, status, id);
+select ddl.foreign_key('pipeline.block_executions', 'pipeline_run_id', 'pipeline.pipeline_runs', 'cascade', p_index => false);
+comment on constraint block_executions_pipeline_run_id_fkey on pipeline.block_executions is E'@foreignFieldName blocks';
+select ddl.tenant_table('pipeline.block_executions');
+select ddl.state_machine('pipeline.block_executions', 'status',
+  '{"pending": ["running", "skipped"], "running": ["completed", "failed", "skipped"], "completed": [], "failed": [], "skipped": []}', '{pending}');
+select ddl.trigger('pipeline.block_executions', '_300_progress', 'before update of status for each row execute function pipeline.stamp_progress()');
+select ddl.notify_progress('pipeline.block_executions', 'update', 'pipeline_run_id', 'pipeline.pipeline_runs');
+--! EndIncluded pipeline/block_executions.sql
+--! Included pipeline/artifacts.sql
+-- What runs take in and bring out. An artifact never changes: a better one supersedes it.
+create table if not exists pipeline.artifacts (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  pipeline_run_id uuid,
+  block_execution_id uuid,
+  correlation_id uuid,
+  artifact_type text not null constraint artifacts_artifact_type_check check (artifact_type ~ '^[a-z][a-z0-9_.]{0,99}$'),
+  mime_type text not null default 'application/json' constraint artifacts_mime_type_check check (mime_type ~ '^[^/\s]+/[^/\s]+'),
+  storage_type pipeline.artifact_storage not null
+    generated always as (case when object_path is null then 'inline' else 'object' end) stored,
+  inline_data jsonb,
+  object_path text constraint artifacts_object_path_check check (length(object_path) between 1 and 1000),
+  size_bytes bigint not null constraint artifacts_size_bytes_check check (size_bytes >= 0),
+  checksum text not null constraint artifacts_checksum_check check (checksum ~ '^[0-9a-f]{64}$'),
+  version integer not null default 1 constraint artifacts_version_check check (version >= 1),
+  supersedes_id uuid constraint artifacts_supersedes_id_check check (supersedes_id <> id),
+  metadata jsonb not null default '{}' constraint artifacts_metadata_check check (jsonb_typeof(metadata) = 'object'),
+  created_at timestamptz not null default now(),
+  constraint artifacts_pkey primary key (tenant_id, id),
+  constraint artifacts_supersedes_id_key unique (tenant_id, supersedes_id),
+  constraint artifacts_inline_data_check check (num_nonnulls(inline_data, object_path) = 1),
+  -- The length of the text, because it does not depend on how the value happens to be compressed.
+  constraint artifacts_inline_data_length_check check (octet_length(inline_data::text) < 102400)
+);
+comment on table pipeline.artifacts is E'@typeid art\nA result or an input of a pipeline, kept as it was: a skip trace, an imported file, a message.';
+comment on column pipeline.artifacts.pipeline_run_id is 'The run that brought it.';
+comment on column pipeline.artifacts.block_execution_id is 'The block that brought it.';
+comment on column pipeline.artifacts.correlation_id is 'Ties it to everything else that had the same cause.';
+comment on column pipeline.artifacts.artifact_type is 'What it is: skiptrace_result, apollo_result, sms_message, csv_import, …';
+comment on column pipeline.artifacts.mime_type is 'Media type of the data.';
+comment on column pipeline.artifacts.inline_data is 'The data itself, when it is shorter than 100 KB (102,400 bytes of JSON text).';
+comment on column pipeline.artifacts.object_path is 'Where the data is in object storage, when it is not inline.';
+comment on column pipeline.artifacts.size_bytes is 'Size of the data; of inline data, of its JSON text.';
+comment on column pipeline.artifacts.checksum is 'SHA-256 of the data in hexadecimal; of inline data, of its JSON text.';
+comment on column pipeline.artifacts.version is 'One more than that of the artifact it supersedes.';
+comment on column pipeline.artifacts.supersedes_id is 'The artifact that this one replaces; an artifact is superseded once.';
+comment on column pipeline.artifacts.metadata is 'Anything else about it, a JSON object.';
+comment on constraint artifacts_supersedes_id_key on pipeline.artifacts is E'@behavior -single';
+create index if not exists artifacts_artifact_type_idx on pipeline.artifacts (tenant_id, artifact_type, id);
+create index if not exists artifacts_correlation_id_idx on pipeline.artifacts (tenant_id, correlation_id);
+create index if not exists artifacts_created_at_idx on pipeline.artifacts (tenant_id, created_at);
+select ddl.foreign_key('pipeline.artifacts', 'pipeline_run_id', 'pipeline.pipeline_runs', 'set null');
+select ddl.foreign_key('pipeline.artifacts', 'block_execution_id', 'pipeline.block_executions', 'set null');
+select ddl.foreign_key('pipeline.artifacts', 'supersedes_id', 'pipeline.artifacts', 'no action', p_index => false);
+comment on constraint artifacts_pipeline_run_id_fkey on pipeline.artifacts is E'@foreignFieldName artifacts';
+comment on constraint artifacts_block_execution_id_fkey on pipeline.artifacts is E'@foreignFieldName artifacts';
+comment on constraint artifacts_supersedes_id_fkey on pipeline.artifacts is E'@fieldName supersedes\n@foreignSingleFieldName supersededBy';
+select ddl.append_only('pipeline.artifacts');
+
+create or replace function pipeline.describe_artifact() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_text constant text := new.inline_data::text;
+begin
+  if v_text is not null then
+    new.size_bytes := octet_length(v_text);
+    new.checksum := encode(sha256(convert_to(v_text, 'UTF8')), 'hex');
+  end if;
+  if new.supersedes_id is not null then
+    select a.version + 1 into new.version from pipeline.artifacts a where a.tenant_id = new.tenant_id and a.id = new.supersedes_id;
+    new.version := coalesce(new.version, 1); -- the reference itself is refused by its key
+  end if;
+  return new;
+end
+$$;
+comment on function pipeline.describe_artifact() is 'Gives an artifact its version, and inline data its size and checksum.';
+select ddl.trigger('pipeline.artifacts', '_300_describe', 'before insert for each row execute function pipeline.describe_artifact()');
+--! EndIncluded pipeline/artifacts.sql
+--! Included pipeline/artifact_parents.sql
+-- Lineage: of which artifacts an artifact was made.
+create table if not exists pipeline.artifact_parents (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  artifact_id uuid not null,
+  parent_id uuid not null constraint artifact_parents_parent_id_check check (parent_id <> artifact_id),
+  created_at timestamptz not null default now(),
+  constraint artifact_parents_pkey primary key (tenant_id, id)
+);
+comment on table pipeline.artifact_parents is E'@typeid artp\nThat an artifact was made of another one.';
+comment on column pipeline.artifact_parents.artifact_id is 'What was made.';
+comment on column pipeline.artifact_parents.parent_id is 'Of what it was made.';
+create unique index if not exists artifact_parents_artifact_id_parent_id_key on pipeline.artifact_parents (tenant_id, artifact_id, parent_id);
+select ddl.foreign_key('pipeline.artifact_parents', 'artifact_id', 'pipeline.artifacts', 'cascade', p_index => false);
+select ddl.foreign_key('pipeline.artifact_parents', 'parent_id', 'pipeline.artifacts', 'cascade');
+comment on constraint artifact_parents_artifact_id_fkey on pipeline.artifact_parents is
+  E'@behavior +manyToMany\n@manyToManyFieldName children\n@foreignFieldName parentLinks';
+comment on constraint artifact_parents_parent_id_fkey on pipeline.artifact_parents is
+  E'@behavior +manyToMany\n@manyToManyFieldName parents\n@foreignFieldName childLinks';
+select ddl.append_only('pipeline.artifact_parents');
+--! EndIncluded pipeline/artifact_parents.sql
+--! Included pipeline/pipeline_runs_artifacts.sql
+-- Runs and artifacts point at each other; what a run takes in and brings out comes after both.
+alter table pipeline.pipeline_runs add column if not exists input_artifact_id uuid;
+alter table pipeline.pipeline_runs add column if not exists output_artifact_id uuid;
+comment on column pipeline.pipeline_runs.input_artifact_id is 'What it takes in.';
+comment on column pipeline.pipeline_runs.output_artifact_id is 'What it brought out.';
+select ddl.foreign_key('pipeline.pipeline_runs', 'input_artifact_id', 'pipeline.artifacts', 'set null');
+select ddl.foreign_key('pipeline.pipeline_runs', 'output_artifact_id', 'pipeline.artifacts', 'set null');
+comment on constraint pipeline_runs_input_artifact_id_fkey on pipeline.pipeline_runs is E'@foreignFieldName inputOfRuns';
+comment on constraint pipeline_runs_output_artifact_id_fkey on pipeline.pipeline_runs is E'@foreignFieldName outputOfRuns';
+--! EndIncluded pipeline/pipeline_runs_artifacts.sql
+--! Included pipeline/block_executions_artifacts.sql
+-- Blocks and artifacts point at each other; what a block takes in and brings out comes after both.
+alter table pipeline.block_executions add column if not exists input_artifact_id uuid;
+alter table pipeline.block_executions add column if not exists output_artifact_id uuid;
+comment on column pipeline.block_executions.input_artifact_id is 'What it takes in.';
+comment on column pipeline.block_executions.output_artifact_id is 'What it brought out.';
+select ddl.foreign_key('pipeline.block_executions', 'input_artifact_id', 'pipeline.artifacts', 'set null');
+select ddl.foreign_key('pipeline.block_executions', 'output_artifact_id', 'pipeline.artifacts', 'set null');
+comment on constraint block_executions_input_artifact_id_fkey on pipeline.block_executions is E'@foreignFieldName inputOfBlocks';
+comment on constraint block_executions_output_artifact_id_fkey on pipeline.block_executions is E'@foreignFieldName outputOfBlocks';
+--! EndIncluded pipeline/block_executions_artifacts.sql
+--! Included pipeline/blueprints_runs.sql
+create or replace function pipeline.blueprints_runs(blueprint pipeline.blueprints) returns setof pipeline.pipeline_runs
+language sql stable
+begin atomic
+  select r.* from pipeline.pipeline_runs r
+  where r.tenant_id = blueprint.tenant_id and r.blueprint_version_id in (
+    select v.id from pipeline.blueprint_versions v where v.tenant_id = blueprint.tenant_id and v.blueprint_id = blueprint.id);
+end;
+comment on function pipeline.blueprints_runs(pipeline.blueprints) is E'@behavior +order\nRuns of the blueprint, of whichever version.';
+grant execute on function pipeline.blueprints_runs(pipeline.blueprints) to rowhouse_viewer;
+--! EndIncluded pipeline/blueprints_runs.sql
+--! Included pipeline/webhook_event_outcomes.sql
+-- A webhook event never changes, so what became of it is a row of its own: one for each time it was worked off.
+create table if not exists pipeline.webhook_event_outcomes (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  webhook_event_id uuid not null,
+  outcome pipeline.webhook_outcome not null,
+  pipeline_run_id uuid,
+  error_code text,
+  error_message text,
+  processed_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint webhook_event_outcomes_pkey primary key (tenant_id, id),
+  constraint webhook_event_outcomes_error_code_check check (error_code is null or outcome = 'failed')
+);
+comment on table pipeline.webhook_event_outcomes is E'@typeid who\nWhat became of a webhook event when it was worked off.';
+comment on column pipeline.webhook_event_outcomes.pipeline_run_id is 'The run that it set going.';
+comment on column pipeline.webhook_event_outcomes.error_code is 'Code of the error, when it failed.';
+select ddl.foreign_key('pipeline.webhook_event_outcomes', 'webhook_event_id', 'pipeline.webhook_events', 'cascade');
+select ddl.foreign_key('pipeline.webhook_event_outcomes', 'pipeline_run_id', 'pipeline.pipeline_runs', 'set null');
+select ddl.append_only('pipeline.webhook_event_outcomes', p_select_role => 'rowhouse_manager');
+--! EndIncluded pipeline/webhook_event_outcomes.sql
 --! EndIncluded pipeline/index.sql
+--! Included crm/index.sql
+-- People and businesses: companies, contacts, positions, leads, and what is known of them.
+create schema if not exists crm;
+comment on schema crm is 'People and businesses: companies, contacts, positions, leads, and what is known of them.';
+grant usage on schema crm to rowhouse_viewer, rowhouse_system, rowhouse_definer;
+
+--! Included crm/types.sql
+select ddl.enum('crm.channel', '{
+  "email": "E-mail.", "sms": "Text message.", "phone": "Phone call.", "whatsapp": "WhatsApp.", "voice": "Recorded or synthetic voice.",
+  "linkedin": "LinkedIn.", "postal": "Letter."
+}', 'A way to reach somebody.');
+select ddl.enum('crm.contact_status', '{
+  "active": "Is worked with.", "inactive": "Is left alone for now.", "unsubscribed": "Wants no messages.", "bounced": "Cannot be reached.", "archived": "Is kept, and out of the way."
+}', 'Whether a contact is worked with.');
+select ddl.enum('crm.source_type', '{
+  "manual": "Typed in.", "csv_import": "A row of an imported file.", "api": "Sent by a program.", "enrichment": "Found by enrichment.", "inbound": "Wrote to us first.", "form": "Filled in a form."
+}', 'How a record came here.');
+select ddl.enum('crm.consent_purpose', '{
+  "marketing": "Offers and news.", "transactional": "Messages about something that was bought or booked.", "service": "Help and notices.", "research": "Surveys."
+}', 'What messages are for.');
+select ddl.enum('crm.consent_method', '{
+  "form": "Filled in a form.", "double_opt_in": "Confirmed by a link.", "verbal": "Said so.", "written": "Wrote so.", "import": "Was told by an imported file.", "unsubscribe_link": "Followed a link.", "api": "Sent by a program."
+}', 'How consent was given or taken back.');
+select ddl.enum('crm.attribute_type', '{
+  "text": "Text.", "number": "A number.", "boolean": "Yes or no.", "date": "A day.", "timestamp": "A moment.", "json": "Anything else, as JSON."
+}', 'What kind of value an attribute has.');
+select ddl.enum('crm.address_kind', '{
+  "home": "Lives there.", "work": "Works there.", "postal": "Gets letters there.", "billing": "Gets bills there.", "other": "Something else."
+}', 'What somebody has to do with an address.');
+select ddl.enum('crm.lead_status', '{
+  "new": "Nobody has been in touch yet.", "contacted": "Somebody was in touch.", "qualified": "Is worth the work.", "converted": "Became a customer.", "dnc": "Must not be contacted."
+}', 'How far the work on a lead is.');
+select ddl.enum('crm.lead_campaign_status', '{
+  "initial": "Gets the first messages.", "retarget": "Is tried once more.", "follow_up": "Answered, and is followed up.", "nurture": "Is kept warm.", "ghost": "Has stopped answering."
+}', 'Where a lead stands in campaigns.');
+select ddl.enum('crm.lead_enrichment_status', '{
+  "pending": "Not enriched yet.", "in_progress": "Is being enriched.", "completed": "Was enriched.", "failed": "Could not be enriched."
+}', 'How far the enrichment of a lead is.');
+select ddl.enum('crm.owner_likelihood', '{
+  "unknown": "Nobody knows.", "low": "Probably not.", "medium": "Perhaps.", "high": "Probably."
+}', 'How likely it is that the contact owns the property.');
+--! EndIncluded crm/types.sql
+--! Included crm/sectors.sql
+-- Fields of business that leads are sorted into, as a tree.
+create table if not exists crm.sectors (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  parent_id uuid constraint sectors_parent_id_check check (parent_id <> id),
+  name text not null constraint sectors_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint sectors_description_check check (length(description) <= 5000),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint sectors_pkey primary key (tenant_id, id)
+);
+comment on table crm.sectors is E'@typeid sector\nA field of business, or another heap that leads are sorted into.';
+create unique index if not exists sectors_name_key on crm.sectors (tenant_id, name) where deleted_at is null;
+select ddl.foreign_key('crm.sectors', 'parent_id', 'crm.sectors', 'set null');
+comment on constraint sectors_parent_id_fkey on crm.sectors is E'@fieldName parent\n@foreignFieldName children';
+select ddl.tenant_table('crm.sectors', p_insert => '{parent_id,name,description}', p_update => '{parent_id,name,description}');
+
+create or replace function crm.guard_sector_tree() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_name text;
+begin
+  -- Two who move A under B and B under A at once take turns, and the second one sees what the first did.
+  perform pg_advisory_xact_lock(hashtext('crm.sectors'), hashtext(n.tenant_id::text))
+  from (select distinct tenant_id from new_rows where parent_id is not null) n order by n.tenant_id;
+  with recursive up as (
+    select n.tenant_id, n.id, n.parent_id from new_rows n where n.parent_id is not null
+    union
+    select u.tenant_id, u.id, s.parent_id from up u join crm.sectors s on s.tenant_id = u.tenant_id and s.id = u.parent_id
+  )
+  select n.name into v_name from up u join new_rows n on n.id = u.id where u.parent_id = u.id limit 1;
+  if found then
+    perform app.raise('CONFLICT', format('Sector "%s" cannot lie within itself. Choose a sector outside of it.', v_name), 'parentId');
+  end if;
+  return null;
+end
+$$;
+comment on function crm.guard_sector_tree() is 'Keeps sectors a tree.';
+select ddl.trigger('crm.sectors', '_200_tree_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function crm.guard_sector_tree()');
+select ddl.trigger('crm.sectors', '_200_tree_on_update',
+  'after update referencing new table as new_rows for each statement execute function crm.guard_sector_tree()');
+--! EndIncluded crm/sectors.sql
+--! Included crm/companies.sql
+-- A business. Who works there is in positions.
+create table if not exists crm.companies (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint companies_name_check check (length(btrim(name)) between 1 and 500),
+  legal_name text constraint companies_legal_name_check check (length(legal_name) <= 500),
+  domain text constraint companies_domain_check check (domain = lower(domain) and length(domain) <= 253 and domain !~ '\s'),
+  website text constraint companies_website_check check (length(website) <= 2000),
+  linkedin_url text constraint companies_linkedin_url_check check (length(linkedin_url) <= 2000),
+  phone_e164 text constraint companies_phone_e164_check check (phone_e164 ~ '^\+[1-9][0-9]{1,14}$'),
+  industry text constraint companies_industry_check check (length(industry) <= 200),
+  sic_code text constraint companies_sic_code_check check (sic_code ~ '^[0-9]{2,8}$'),
+  sic_description text constraint companies_sic_description_check check (length(sic_description) <= 500),
+  naf_code text constraint companies_naf_code_check check (naf_code ~ '^[0-9]{2}\.?[0-9]{2}[A-Z]$'),
+  siren text constraint companies_siren_check check (siren ~ '^[0-9]{9}$'),
+  employee_count integer constraint companies_employee_count_check check (employee_count >= 0),
+  annual_revenue_minor bigint,
+  currency text constraint companies_currency_check check (currency ~ '^[A-Z]{3}$'),
+  address_line1 text, address_line2 text, city text, state text, county text, postal_code text,
+  country text constraint companies_country_check check (country ~ '^[A-Z]{2}$'),
+  attributes jsonb not null default '{}' constraint companies_attributes_check check (jsonb_typeof(attributes) = 'object'),
+  source_type crm.source_type not null default 'manual',
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint companies_pkey primary key (tenant_id, id),
+  constraint companies_annual_revenue_minor_check check (annual_revenue_minor is null or currency is not null)
+);
+comment on table crm.companies is E'@typeid company\nA business.';
+comment on column crm.companies.legal_name is 'Name in the register, where it differs.';
+comment on column crm.companies.domain is 'Domain of its website and mail, lower case; unique among living companies.';
+comment on column crm.companies.website is 'Address of its website.';
+comment on column crm.companies.linkedin_url is 'Its page on LinkedIn.';
+comment on column crm.companies.phone_e164 is 'Switchboard, in international form.';
+comment on column crm.companies.industry is 'Field of business in words.';
+comment on column crm.companies.sic_code is 'Standard Industrial Classification.';
+comment on column crm.companies.sic_description is 'What the SIC code says.';
+comment on column crm.companies.naf_code is 'French classification of activities, such as 62.01Z.';
+comment on column crm.companies.siren is 'Nine-digit number in the French register.';
+comment on column crm.companies.annual_revenue_minor is 'Revenue of a year in the minor unit of its currency.';
+comment on column crm.companies.currency is 'ISO 4217 code of the revenue.';
+comment on column crm.companies.attributes is 'Anything else the tenant keeps about it, a JSON object.';
+comment on column crm.companies.created_by is 'Actor who made it.';
+create unique index if not exists companies_domain_key on crm.companies (tenant_id, domain) where deleted_at is null;
+create index if not exists companies_name_idx on crm.companies (tenant_id, name, id);
+create index if not exists companies_created_at_idx on crm.companies (tenant_id, created_at);
+create index if not exists companies_siren_idx on crm.companies (tenant_id, siren) where siren is not null;
+create index if not exists companies_attributes_idx on crm.companies using gin (attributes jsonb_path_ops);
+select ddl.foreign_key('crm.companies', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('crm.companies',
+  p_insert => '{name,legal_name,domain,website,linkedin_url,phone_e164,industry,sic_code,sic_description,naf_code,siren,employee_count,annual_revenue_minor,currency,address_line1,address_line2,city,state,county,postal_code,country,attributes,source_type}',
+  p_update => '{name,legal_name,domain,website,linkedin_url,phone_e164,industry,sic_code,sic_description,naf_code,siren,employee_count,annual_revenue_minor,currency,address_line1,address_line2,city,state,county,postal_code,country,attributes}');
+--! EndIncluded crm/companies.sql
+--! Included crm/contacts.sql
+-- A person. How to reach them is in channel_identifiers; the primary ones stand here, too, to be found by.
+create table if not exists crm.contacts (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  honorific text, first_name text, middle_name text, last_name text, name_suffix text, nickname text,
+  display_name text constraint contacts_display_name_check check (length(display_name) <= 500),
+  full_name text generated always as (nullif(btrim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), '')) stored,
+  title text constraint contacts_title_check check (length(title) <= 200),
+  status crm.contact_status not null default 'active',
+  primary_email text constraint contacts_primary_email_check check (primary_email = lower(primary_email) and length(primary_email) <= 320),
+  primary_phone_e164 text constraint contacts_primary_phone_e164_check check (primary_phone_e164 ~ '^\+[1-9][0-9]{1,14}$'),
+  linkedin_url text constraint contacts_linkedin_url_check check (length(linkedin_url) <= 2000),
+  twitter_url text constraint contacts_twitter_url_check check (length(twitter_url) <= 2000),
+  date_of_birth date,
+  locale text constraint contacts_locale_check check (locale ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'),
+  time_zone text constraint contacts_time_zone_check check (length(time_zone) <= 100),
+  attributes jsonb not null default '{}' constraint contacts_attributes_check check (jsonb_typeof(attributes) = 'object'),
+  source_type crm.source_type not null default 'manual',
+  artifact_id uuid,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint contacts_pkey primary key (tenant_id, id),
+  constraint contacts_first_name_check check (length(first_name) <= 200 and length(last_name) <= 200 and length(middle_name) <= 200)
+);
+comment on table crm.contacts is E'@typeid contact\nA person.';
+comment on column crm.contacts.display_name is 'Name to show, where it is not first and last name.';
+comment on column crm.contacts.full_name is 'First and last name.';
+comment on column crm.contacts.title is 'What the person calls themselves, such as their profession.';
+comment on column crm.contacts.primary_email is 'The primary e-mail identifier; kept in step with the channel identifiers.';
+comment on column crm.contacts.primary_phone_e164 is 'The primary phone identifier; kept in step with the channel identifiers.';
+comment on column crm.contacts.linkedin_url is 'Their page on LinkedIn.';
+comment on column crm.contacts.twitter_url is 'Their page on Twitter.';
+comment on column crm.contacts.date_of_birth is 'Day of birth.';
+comment on column crm.contacts.locale is 'Language tag to write to them in, such as fr-CA.';
+comment on column crm.contacts.time_zone is 'IANA time zone they live in.';
+comment on column crm.contacts.attributes is 'Anything else the tenant keeps about them, a JSON object.';
+comment on column crm.contacts.artifact_id is 'Artifact that brought the contact, such as the result of a skip trace.';
+comment on column crm.contacts.created_by is 'Actor who made the contact.';
+create index if not exists contacts_primary_email_idx on crm.contacts (tenant_id, primary_email) where primary_email is not null;
+create index if not exists contacts_primary_phone_e164_idx on crm.contacts (tenant_id, primary_phone_e164) where primary_phone_e164 is not null;
+create index if not exists contacts_last_name_idx on crm.contacts (tenant_id, last_name, first_name, id);
+create index if not exists contacts_status_idx on crm.contacts (tenant_id, status, id);
+create index if not exists contacts_created_at_idx on crm.contacts (tenant_id, created_at);
+create index if not exists contacts_attributes_idx on crm.contacts using gin (attributes jsonb_path_ops);
+select ddl.foreign_key('crm.contacts', 'artifact_id', 'pipeline.artifacts', 'set null');
+select ddl.foreign_key('crm.contacts', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('crm.contacts',
+  p_insert => '{honorific,first_name,middle_name,last_name,name_suffix,nickname,display_name,title,status,linkedin_url,twitter_url,date_of_birth,locale,time_zone,attributes,source_type}',
+  p_update => '{honorific,first_name,middle_name,last_name,name_suffix,nickname,display_name,title,status,linkedin_url,twitter_url,date_of_birth,locale,time_zone,attributes}');
+
+create or replace function crm.contacts_age(contact crm.contacts) returns integer
+language sql stable set search_path to pg_catalog
+return extract(year from age(current_date, contact.date_of_birth))::integer;
+comment on function crm.contacts_age(crm.contacts) is 'Years since the day of birth.';
+grant execute on function crm.contacts_age(crm.contacts) to rowhouse_viewer;
+--! EndIncluded crm/contacts.sql
+--! Included crm/positions.sql
+-- A contact's job at a company. The work address belongs to the job: it ends with it.
+create table if not exists crm.positions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  company_id uuid not null,
+  title text constraint positions_title_check check (length(title) <= 200),
+  department text constraint positions_department_check check (length(department) <= 200),
+  seniority text constraint positions_seniority_check check (length(seniority) <= 100),
+  email text constraint positions_email_check check (email = lower(email) and length(email) <= 320 and email like '%_@_%'),
+  phone_e164 text constraint positions_phone_e164_check check (phone_e164 ~ '^\+[1-9][0-9]{1,14}$'),
+  is_primary boolean not null default false,
+  started_on date,
+  ended_on date,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint positions_pkey primary key (tenant_id, id),
+  constraint positions_ended_on_check check (ended_on >= started_on),
+  constraint positions_is_primary_check check (not is_primary or ended_on is null)
+);
+comment on table crm.positions is E'@typeid position\nA contact''s job at a company, with the work address.';
+comment on column crm.positions.title is 'Job title.';
+comment on column crm.positions.department is 'Department within the company.';
+comment on column crm.positions.seniority is 'Level, such as director.';
+comment on column crm.positions.email is 'Work e-mail address, lower case.';
+comment on column crm.positions.phone_e164 is 'Work phone number in international form.';
+comment on column crm.positions.is_primary is 'The job to show first; a contact has one such job at most.';
+comment on column crm.positions.started_on is 'First day of the job.';
+comment on column crm.positions.ended_on is 'Last day of the job.';
+create unique index if not exists positions_is_primary_key on crm.positions (tenant_id, contact_id) where is_primary and deleted_at is null;
+create index if not exists positions_contact_id_idx on crm.positions (tenant_id, contact_id, id);
+create index if not exists positions_company_id_idx on crm.positions (tenant_id, company_id, id);
+create index if not exists positions_email_idx on crm.positions (tenant_id, email) where email is not null;
+select ddl.foreign_key('crm.positions', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+select ddl.foreign_key('crm.positions', 'company_id', 'crm.companies', 'cascade', p_index => false);
+comment on constraint positions_contact_id_fkey on crm.positions is E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName contacts';
+comment on constraint positions_company_id_fkey on crm.positions is E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName companies';
+select ddl.tenant_table('crm.positions', p_insert => '{contact_id,company_id,title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}',
+  p_update => '{title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}');
+--! EndIncluded crm/positions.sql
+--! Included crm/contact_addresses.sql
+-- Where a contact lives and lived.
+create table if not exists crm.contact_addresses (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  kind crm.address_kind not null default 'home',
+  address_line1 text, address_line2 text, city text, state text, county text, postal_code text,
+  country text constraint contact_addresses_country_check check (country ~ '^[A-Z]{2}$'),
+  is_current boolean not null default true,
+  source text constraint contact_addresses_source_check check (length(source) <= 200),
+  valid_from date,
+  valid_until date,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint contact_addresses_pkey primary key (tenant_id, id),
+  constraint contact_addresses_valid_until_check check (valid_until >= valid_from),
+  constraint contact_addresses_address_line1_check check (num_nonnulls(address_line1, city, postal_code) > 0)
+);
+comment on table crm.contact_addresses is E'@typeid addr\nA postal address of a contact, now or earlier.';
+comment on column crm.contact_addresses.is_current is 'Whether it still holds; the others are history.';
+comment on column crm.contact_addresses.source is 'Where it is known from.';
+comment on column crm.contact_addresses.valid_from is 'First day there.';
+comment on column crm.contact_addresses.valid_until is 'Last day there.';
+create index if not exists contact_addresses_contact_id_idx on crm.contact_addresses (tenant_id, contact_id, is_current, id);
+create index if not exists contact_addresses_postal_code_idx on crm.contact_addresses (tenant_id, postal_code) where postal_code is not null;
+select ddl.foreign_key('crm.contact_addresses', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+comment on constraint contact_addresses_contact_id_fkey on crm.contact_addresses is E'@nestedCreate\n@foreignFieldName addresses';
+select ddl.tenant_table('crm.contact_addresses',
+  p_insert => '{contact_id,kind,address_line1,address_line2,city,state,county,postal_code,country,is_current,source,valid_from,valid_until}',
+  p_update => '{kind,address_line1,address_line2,city,state,county,postal_code,country,is_current,source,valid_from,valid_until}');
+--! EndIncluded crm/contact_addresses.sql
+--! Included crm/channel_identifiers.sql
+-- Every way to reach a contact: all their e-mail addresses, phone numbers, accounts.
+create table if not exists crm.channel_identifiers (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  channel crm.channel not null,
+  identifier text not null,
+  label text constraint channel_identifiers_label_check check (length(label) <= 100),
+  is_primary boolean not null default false,
+  is_verified boolean not null default false,
+  source text constraint channel_identifiers_source_check check (length(source) <= 200),
+  verified_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint channel_identifiers_pkey primary key (tenant_id, id),
+  constraint channel_identifiers_identifier_check check (length(identifier) between 1 and 500 and case
+    when channel = 'email' then identifier = lower(identifier) and identifier ~ '^[^\s@]+@[^\s@]+$'
+    when channel in ('sms', 'phone', 'whatsapp', 'voice') then identifier ~ '^\+[1-9][0-9]{1,14}$'
+    else btrim(identifier) <> '' end)
+);
+comment on table crm.channel_identifiers is E'@typeid chan\nA way to reach a contact: an e-mail address (lower case), a phone number (E.164), an account.';
+comment on column crm.channel_identifiers.identifier is 'The address, number or account name.';
+comment on column crm.channel_identifiers.is_primary is 'The one to use first; a contact has one primary identifier per channel at most.';
+comment on column crm.channel_identifiers.is_verified is 'Whether it is known to reach the contact.';
+comment on column crm.channel_identifiers.source is 'Where it is known from.';
+create unique index if not exists channel_identifiers_is_primary_key
+  on crm.channel_identifiers (tenant_id, contact_id, channel) where is_primary and deleted_at is null;
+create unique index if not exists channel_identifiers_contact_id_channel_identifier_key
+  on crm.channel_identifiers (tenant_id, contact_id, channel, identifier) where deleted_at is null;
+create index if not exists channel_identifiers_contact_id_idx on crm.channel_identifiers (tenant_id, contact_id, id);
+create index if not exists channel_identifiers_identifier_idx on crm.channel_identifiers (tenant_id, identifier);
+select ddl.foreign_key('crm.channel_identifiers', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+comment on constraint channel_identifiers_contact_id_fkey on crm.channel_identifiers is '@nestedCreate';
+select ddl.tenant_table('crm.channel_identifiers', p_insert => '{contact_id,channel,identifier,label,is_primary,source}',
+  p_update => '{identifier,label,is_primary,source}');
+--! EndIncluded crm/channel_identifiers.sql
+--! Included crm/keep_primary_identifiers.sql
+create or replace function crm.keep_primary_identifiers() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_contacts uuid[];
+begin
+  -- Each event has transition tables of its own; the contacts of the old rows count, too.
+  if tg_op = 'INSERT' then
+    v_contacts := array(select distinct contact_id from new_rows where is_primary and channel in ('email', 'phone', 'sms'));
+  elsif tg_op = 'DELETE' then
+    v_contacts := array(select distinct contact_id from old_rows where is_primary and channel in ('email', 'phone', 'sms'));
+  else
+    v_contacts := array(select contact_id from new_rows union select contact_id from old_rows);
+  end if;
+  if cardinality(v_contacts) = 0 then
+    return null;
+  end if;
+  update crm.contacts c set primary_email = p.email, primary_phone_e164 = p.phone
+  from (
+    select t.id,
+      (select i.identifier from crm.channel_identifiers i where i.tenant_id = app.tenant_id() and i.contact_id = t.id
+        and i.channel = 'email' and i.is_primary and i.deleted_at is null) as email,
+      (select i.identifier from crm.channel_identifiers i where i.tenant_id = app.tenant_id() and i.contact_id = t.id
+        and i.channel in ('phone', 'sms') and i.is_primary and i.deleted_at is null order by i.channel limit 1) as phone
+    from unnest(v_contacts) t (id)
+  ) p
+  where c.tenant_id = app.tenant_id() and c.id = p.id
+    and (c.primary_email, c.primary_phone_e164) is distinct from (p.email, p.phone);
+  return null;
+end
+$$;
+comment on function crm.keep_primary_identifiers() is
+  'Keeps primary_email and primary_phone_e164 of contacts equal to their primary identifiers: one update per statement.';
+select ddl.trigger('crm.channel_identifiers', '_300_primary_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function crm.keep_primary_identifiers()');
+select ddl.trigger('crm.channel_identifiers', '_300_primary_on_update',
+  'after update referencing old table as old_rows new table as new_rows for each statement execute function crm.keep_primary_identifiers()');
+select ddl.trigger('crm.channel_identifiers', '_300_primary_on_delete',
+  'after delete referencing old table as old_rows for each statement execute function crm.keep_primary_identifiers()');
+--! EndIncluded crm/keep_primary_identifiers.sql
+--! Included crm/contact_attributes.sql
+-- What a tenant wants to know of its contacts beyond our columns, one typed value a row.
+create table if not exists crm.contact_attributes (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  key text not null constraint contact_attributes_key_check check (key ~ '^[a-z][a-z0-9_.]{0,99}$'),
+  data_type crm.attribute_type not null default 'text',
+  value jsonb not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint contact_attributes_pkey primary key (tenant_id, id),
+  constraint contact_attributes_value_check check (octet_length(value::text) <= 65536 and case data_type
+    when 'text' then jsonb_typeof(value) = 'string'
+    when 'number' then jsonb_typeof(value) = 'number'
+    when 'boolean' then jsonb_typeof(value) = 'boolean'
+    when 'date' then jsonb_typeof(value) = 'string' and pg_input_is_valid(value #>> '{}', 'date')
+    when 'timestamp' then jsonb_typeof(value) = 'string' and pg_input_is_valid(value #>> '{}', 'timestamptz')
+    else true end)
+);
+comment on table crm.contact_attributes is E'@typeid attr\nA custom attribute of a contact, with a typed value.';
+comment on column crm.contact_attributes.key is 'Name of the attribute, such as loyalty_level.';
+comment on column crm.contact_attributes.value is 'The value as JSON; it must be of the stated type.';
+create unique index if not exists contact_attributes_contact_id_key_key on crm.contact_attributes (tenant_id, contact_id, key) where deleted_at is null;
+create index if not exists contact_attributes_contact_id_idx on crm.contact_attributes (tenant_id, contact_id, id);
+create index if not exists contact_attributes_key_idx on crm.contact_attributes (tenant_id, key, id);
+select ddl.foreign_key('crm.contact_attributes', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+comment on constraint contact_attributes_contact_id_fkey on crm.contact_attributes is E'@nestedCreate\n@foreignFieldName customAttributes';
+select ddl.tenant_table('crm.contact_attributes', p_insert => '{contact_id,key,data_type,value}', p_update => '{data_type,value}');
+--! EndIncluded crm/contact_attributes.sql
+--! Included crm/contact_consents.sql
+-- Whether a contact allows messages. A change of mind is a new row: what was agreed to, and when, can be proved.
+create table if not exists crm.contact_consents (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  channel crm.channel not null,
+  purpose crm.consent_purpose not null default 'marketing',
+  is_granted boolean not null,
+  method crm.consent_method not null default 'api',
+  proof jsonb not null default '{}' constraint contact_consents_proof_check check (jsonb_typeof(proof) = 'object'),
+  wording text constraint contact_consents_wording_check check (length(wording) <= 5000),
+  ip_address inet,
+  expires_at timestamptz constraint contact_consents_expires_at_check check (expires_at > decided_at),
+  decided_at timestamptz not null default now(),
+  recorded_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  constraint contact_consents_pkey primary key (tenant_id, id)
+);
+comment on table crm.contact_consents is E'@typeid consent\nA contact''s yes or no to messages through a channel for a purpose. The latest one decides; the earlier ones are kept.';
+comment on column crm.contact_consents.is_granted is 'Yes or no.';
+comment on column crm.contact_consents.proof is 'What shows it, a JSON object: the address of the form, the id of the message.';
+comment on column crm.contact_consents.wording is 'What the contact agreed to, word for word.';
+comment on column crm.contact_consents.ip_address is 'Address from which it was given.';
+comment on column crm.contact_consents.recorded_by is 'Actor who recorded it.';
+create index if not exists contact_consents_contact_id_idx on crm.contact_consents (tenant_id, contact_id, channel, purpose, decided_at);
+create index if not exists contact_consents_decided_at_idx on crm.contact_consents (tenant_id, decided_at);
+select ddl.foreign_key('crm.contact_consents', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+comment on constraint contact_consents_contact_id_fkey on crm.contact_consents is '@nestedCreate';
+select ddl.foreign_key('crm.contact_consents', 'recorded_by', 'iam.actors', 'set null');
+select ddl.append_only('crm.contact_consents', p_insert => '{contact_id,channel,purpose,is_granted,method,proof,wording,ip_address,expires_at,decided_at}');
+
+create or replace function crm.contacts_current_consents(contact crm.contacts) returns setof crm.contact_consents
+language sql stable set search_path to pg_catalog
+begin atomic
+  select distinct on (c.channel, c.purpose) c.* from crm.contact_consents c
+  where c.tenant_id = contact.tenant_id and c.contact_id = contact.id and c.decided_at <= now()
+  order by c.channel, c.purpose, c.decided_at desc, c.id desc;
+end;
+comment on function crm.contacts_current_consents(crm.contacts) is
+  'The latest yes or no of the contact for each channel and purpose: what holds now, unless it has expired.';
+grant execute on function crm.contacts_current_consents(crm.contacts) to rowhouse_viewer, rowhouse_system;
+--! EndIncluded crm/contact_consents.sql
+--! Included crm/contact_timeline_events.sql
+-- What happened with a contact, for people to read.
+create table if not exists crm.contact_timeline_events (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  event_type text not null constraint contact_timeline_events_event_type_check check (event_type ~ '^[a-z][a-z0-9_.]{0,99}$'),
+  title text not null constraint contact_timeline_events_title_check check (length(btrim(title)) between 1 and 500),
+  body text constraint contact_timeline_events_body_check check (length(body) <= 20000),
+  channel crm.channel,
+  metadata jsonb not null default '{}' constraint contact_timeline_events_metadata_check check (jsonb_typeof(metadata) = 'object'),
+  actor_id uuid default app.actor_id(),
+  occurred_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint contact_timeline_events_pkey primary key (tenant_id, id)
+);
+comment on table crm.contact_timeline_events is E'@typeid moment\nSomething that happened with a contact: a call, a note, a message, a change.';
+comment on column crm.contact_timeline_events.event_type is 'What kind of thing, such as call.made or note.added.';
+comment on column crm.contact_timeline_events.title is 'One line to show.';
+comment on column crm.contact_timeline_events.body is 'The rest of it.';
+comment on column crm.contact_timeline_events.metadata is 'Details, a JSON object.';
+comment on column crm.contact_timeline_events.actor_id is 'Actor who did it.';
+create index if not exists contact_timeline_events_contact_id_idx on crm.contact_timeline_events (tenant_id, contact_id, occurred_at, id);
+create index if not exists contact_timeline_events_occurred_at_idx on crm.contact_timeline_events (tenant_id, occurred_at);
+create index if not exists contact_timeline_events_event_type_idx on crm.contact_timeline_events (tenant_id, event_type, occurred_at);
+select ddl.foreign_key('crm.contact_timeline_events', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+select ddl.foreign_key('crm.contact_timeline_events', 'actor_id', 'iam.actors', 'set null');
+comment on constraint contact_timeline_events_contact_id_fkey on crm.contact_timeline_events is E'@foreignFieldName timelineEvents';
+select ddl.append_only('crm.contact_timeline_events', p_insert => '{contact_id,event_type,title,body,channel,metadata,occurred_at}');
+--! EndIncluded crm/contact_timeline_events.sql
+--! Included crm/contact_tags.sql
+-- Words that contacts are marked with.
+create table if not exists crm.contact_tags (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint contact_tags_name_check check (length(btrim(name)) between 1 and 100),
+  color text constraint contact_tags_color_check check (color ~ '^#[0-9a-f]{6}$'),
+  description text constraint contact_tags_description_check check (length(description) <= 1000),
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint contact_tags_pkey primary key (tenant_id, id)
+);
+comment on table crm.contact_tags is E'@typeid tag\nA word that contacts are marked with.';
+comment on column crm.contact_tags.color is 'Colour to show it in, such as #ff8800.';
+comment on column crm.contact_tags.created_by is 'Actor who made it.';
+create unique index if not exists contact_tags_name_key on crm.contact_tags (tenant_id, name) where deleted_at is null;
+select ddl.foreign_key('crm.contact_tags', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('crm.contact_tags', p_insert => '{name,color,description}', p_update => '{name,color,description}');
+--! EndIncluded crm/contact_tags.sql
+--! Included crm/contact_tag_mapping.sql
+-- Which contact has which tag.
+create table if not exists crm.contact_tag_mapping (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  contact_tag_id uuid not null,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint contact_tag_mapping_pkey primary key (tenant_id, id)
+);
+comment on table crm.contact_tag_mapping is E'@typeid tagm\nThat a contact has a tag.';
+comment on column crm.contact_tag_mapping.created_by is 'Actor who marked the contact.';
+create unique index if not exists contact_tag_mapping_contact_id_contact_tag_id_key
+  on crm.contact_tag_mapping (tenant_id, contact_id, contact_tag_id) where deleted_at is null;
+create index if not exists contact_tag_mapping_contact_id_idx on crm.contact_tag_mapping (tenant_id, contact_id, contact_tag_id);
+create index if not exists contact_tag_mapping_contact_tag_id_idx on crm.contact_tag_mapping (tenant_id, contact_tag_id, contact_id);
+select ddl.foreign_key('crm.contact_tag_mapping', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+select ddl.foreign_key('crm.contact_tag_mapping', 'contact_tag_id', 'crm.contact_tags', 'cascade', p_index => false);
+select ddl.foreign_key('crm.contact_tag_mapping', 'created_by', 'iam.actors', 'set null');
+comment on constraint contact_tag_mapping_contact_id_fkey on crm.contact_tag_mapping is E'@nestedCreate link\n@behavior +manyToMany\n@manyToManyFieldName contacts\n@foreignFieldName taggings';
+comment on constraint contact_tag_mapping_contact_tag_id_fkey on crm.contact_tag_mapping is E'@behavior +manyToMany\n@manyToManyFieldName tags\n@foreignFieldName taggings';
+select ddl.tenant_table('crm.contact_tag_mapping', p_insert => '{contact_id,contact_tag_id}', p_update => '{deleted_at}');
+--! EndIncluded crm/contact_tag_mapping.sql
+--! Included crm/leads.sql
+-- A sales or property record that is being worked: whom it is about, how far it is.
+create table if not exists crm.leads (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  sector_id uuid,
+  company_id uuid,
+  source_type crm.source_type not null default 'manual',
+  source_id text constraint leads_source_id_check check (length(source_id) <= 500),
+  import_run_id uuid,
+  company_name text, contact_name text, first_name text, last_name text,
+  phone text constraint leads_phone_check check (length(phone) <= 64),
+  phone_e164 text constraint leads_phone_e164_check check (phone_e164 ~ '^\+[1-9][0-9]{1,14}$'),
+  mobile_phone_e164 text constraint leads_mobile_phone_e164_check check (mobile_phone_e164 ~ '^\+[1-9][0-9]{1,14}$'),
+  email text constraint leads_email_check check (email = lower(email) and length(email) <= 320),
+  phones jsonb not null default '[]' constraint leads_phones_check check (jsonb_typeof(phones) = 'array'),
+  emails jsonb not null default '[]' constraint leads_emails_check check (jsonb_typeof(emails) = 'array'),
+  address_line1 text, address_line2 text, city text, state text, county text, postal_code text,
+  country text constraint leads_country_check check (country ~ '^[A-Z]{2}$'),
+  sic_code text constraint leads_sic_code_check check (sic_code ~ '^[0-9]{2,8}$'),
+  sic_description text constraint leads_sic_description_check check (length(sic_description) <= 500),
+  employee_count integer constraint leads_employee_count_check check (employee_count >= 0),
+  annual_revenue_minor bigint,
+  website text constraint leads_website_check check (length(website) <= 2000),
+  enrichment_status crm.lead_enrichment_status not null default 'pending',
+  enrichment_artifact_id uuid,
+  status crm.lead_status not null default 'new',
+  campaign_status crm.lead_campaign_status,
+  attempt_count integer not null default 0 constraint leads_attempt_count_check check (attempt_count >= 0),
+  priority_score float8 not null default 0,
+  is_decision_maker boolean not null default false,
+  property_owner_likelihood crm.owner_likelihood not null default 'unknown',
+  flags jsonb not null default '{}' constraint leads_flags_check check (jsonb_typeof(flags) = 'object'),
+  raw_data jsonb not null default '{}' constraint leads_raw_data_check check (jsonb_typeof(raw_data) = 'object'),
+  assigned_to uuid,
+  created_by uuid default app.actor_id(),
+  last_enriched_at timestamptz,
+  last_attempt_at timestamptz,
+  last_response_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint leads_pkey primary key (tenant_id, id)
+);
+comment on table crm.leads is E'@typeid lead\nA sales or property record that is being worked. It may name a company and stand for several contacts.';
+comment on column crm.leads.source_id is 'Id of the record where it came from.';
+comment on column crm.leads.import_run_id is 'Run that brought the lead.';
+comment on column crm.leads.contact_name is 'Whom to ask for, as it was given.';
+comment on column crm.leads.phone is 'Phone number as it was given.';
+comment on column crm.leads.phone_e164 is 'Phone number in international form.';
+comment on column crm.leads.mobile_phone_e164 is 'Mobile number in international form.';
+comment on column crm.leads.email is 'E-mail address, lower case.';
+comment on column crm.leads.phones is 'Every number that was found: an array of {number, source}; those of people are identifiers of the contacts.';
+comment on column crm.leads.emails is 'Every address that was found: an array of {email, source}.';
+comment on column crm.leads.sic_code is 'Standard Industrial Classification.';
+comment on column crm.leads.sic_description is 'What the SIC code says.';
+comment on column crm.leads.annual_revenue_minor is 'Revenue of a year in the minor unit of the tenant''s currency.';
+comment on column crm.leads.website is 'Address of the website.';
+comment on column crm.leads.enrichment_artifact_id is 'Artifact of the last enrichment.';
+comment on column crm.leads.priority_score is 'Higher is worked first.';
+comment on column crm.leads.is_decision_maker is 'Whether the contact decides.';
+comment on column crm.leads.flags is 'Marks set by programs, a JSON object.';
+comment on column crm.leads.raw_data is 'The record as it came, a JSON object.';
+comment on column crm.leads.assigned_to is 'Actor who works on it.';
+comment on column crm.leads.created_by is 'Actor who made it.';
+create index if not exists leads_sector_id_idx on crm.leads (tenant_id, sector_id, id);
+create index if not exists leads_status_idx on crm.leads (tenant_id, status, priority_score, id);
+create index if not exists leads_campaign_status_idx on crm.leads (tenant_id, campaign_status, id) where campaign_status is not null;
+create index if not exists leads_enrichment_status_idx on crm.leads (tenant_id, enrichment_status, id);
+create index if not exists leads_email_idx on crm.leads (tenant_id, email) where email is not null;
+create index if not exists leads_phone_e164_idx on crm.leads (tenant_id, phone_e164) where phone_e164 is not null;
+create index if not exists leads_source_id_idx on crm.leads (tenant_id, source_type, source_id);
+create index if not exists leads_created_at_idx on crm.leads (tenant_id, created_at);
+create index if not exists leads_assigned_to_idx on crm.leads (tenant_id, assigned_to, status);
+create index if not exists leads_flags_idx on crm.leads using gin (flags jsonb_path_ops);
+select ddl.foreign_key('crm.leads', 'sector_id', 'crm.sectors', 'set null', p_index => false);
+select ddl.foreign_key('crm.leads', 'company_id', 'crm.companies', 'set null');
+select ddl.foreign_key('crm.leads', 'import_run_id', 'pipeline.pipeline_runs', 'set null');
+select ddl.foreign_key('crm.leads', 'enrichment_artifact_id', 'pipeline.artifacts', 'set null');
+select ddl.foreign_key('crm.leads', 'assigned_to', 'iam.actors', 'set null', p_index => false);
+select ddl.foreign_key('crm.leads', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('crm.leads',
+  p_insert => '{sector_id,company_id,source_type,source_id,company_name,contact_name,first_name,last_name,phone,phone_e164,mobile_phone_e164,email,phones,emails,address_line1,address_line2,city,state,county,postal_code,country,sic_code,sic_description,employee_count,annual_revenue_minor,website,status,campaign_status,priority_score,is_decision_maker,property_owner_likelihood,flags,raw_data,assigned_to}',
+  p_update => '{sector_id,company_id,company_name,contact_name,first_name,last_name,phone,phone_e164,mobile_phone_e164,email,phones,emails,address_line1,address_line2,city,state,county,postal_code,country,sic_code,sic_description,employee_count,annual_revenue_minor,website,status,campaign_status,priority_score,is_decision_maker,property_owner_likelihood,flags,assigned_to}');
+--! EndIncluded crm/leads.sql
+--! Included crm/lead_contacts.sql
+-- The people behind a lead.
+create table if not exists crm.lead_contacts (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  lead_id uuid not null,
+  contact_id uuid not null,
+  is_primary boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint lead_contacts_pkey primary key (tenant_id, id)
+);
+comment on table crm.lead_contacts is E'@typeid leadc\nThat a contact stands behind a lead.';
+comment on column crm.lead_contacts.is_primary is 'Whom to ask for first; a lead has one at most.';
+create unique index if not exists lead_contacts_lead_id_contact_id_key on crm.lead_contacts (tenant_id, lead_id, contact_id) where deleted_at is null;
+create unique index if not exists lead_contacts_is_primary_key on crm.lead_contacts (tenant_id, lead_id) where is_primary and deleted_at is null;
+create index if not exists lead_contacts_lead_id_idx on crm.lead_contacts (tenant_id, lead_id, contact_id);
+create index if not exists lead_contacts_contact_id_idx on crm.lead_contacts (tenant_id, contact_id, lead_id);
+select ddl.foreign_key('crm.lead_contacts', 'lead_id', 'crm.leads', 'cascade', p_index => false);
+select ddl.foreign_key('crm.lead_contacts', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+comment on constraint lead_contacts_lead_id_fkey on crm.lead_contacts is E'@behavior +manyToMany\n@manyToManyFieldName leads\n@foreignFieldName contactLinks';
+comment on constraint lead_contacts_contact_id_fkey on crm.lead_contacts is E'@behavior +manyToMany\n@manyToManyFieldName contacts\n@foreignFieldName leadLinks';
+select ddl.tenant_table('crm.lead_contacts', p_insert => '{lead_id,contact_id,is_primary}', p_update => '{is_primary}');
+--! EndIncluded crm/lead_contacts.sql
+--! Included crm/lead_labels.sql
+-- Words that leads are marked with.
+create table if not exists crm.lead_labels (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint lead_labels_name_check check (length(btrim(name)) between 1 and 100),
+  color text constraint lead_labels_color_check check (color ~ '^#[0-9a-f]{6}$'),
+  description text constraint lead_labels_description_check check (length(description) <= 1000),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint lead_labels_pkey primary key (tenant_id, id)
+);
+comment on table crm.lead_labels is E'@typeid lbl\nA word that leads are marked with.';
+comment on column crm.lead_labels.color is 'Colour to show it in, such as #ff8800.';
+create unique index if not exists lead_labels_name_key on crm.lead_labels (tenant_id, name) where deleted_at is null;
+select ddl.tenant_table('crm.lead_labels', p_insert => '{name,color,description}', p_update => '{name,color,description}');
+--! EndIncluded crm/lead_labels.sql
+--! Included crm/lead_label_mapping.sql
+-- Which lead has which label.
+create table if not exists crm.lead_label_mapping (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  lead_id uuid not null,
+  lead_label_id uuid not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint lead_label_mapping_pkey primary key (tenant_id, id)
+);
+comment on table crm.lead_label_mapping is E'@typeid lblm\nThat a lead has a label.';
+create unique index if not exists lead_label_mapping_lead_id_lead_label_id_key
+  on crm.lead_label_mapping (tenant_id, lead_id, lead_label_id) where deleted_at is null;
+create index if not exists lead_label_mapping_lead_id_idx on crm.lead_label_mapping (tenant_id, lead_id, lead_label_id);
+create index if not exists lead_label_mapping_lead_label_id_idx on crm.lead_label_mapping (tenant_id, lead_label_id, lead_id);
+select ddl.foreign_key('crm.lead_label_mapping', 'lead_id', 'crm.leads', 'cascade', p_index => false);
+select ddl.foreign_key('crm.lead_label_mapping', 'lead_label_id', 'crm.lead_labels', 'cascade', p_index => false);
+comment on constraint lead_label_mapping_lead_id_fkey on crm.lead_label_mapping is E'@nestedCreate link\n@behavior +manyToMany\n@manyToManyFieldName leads\n@foreignFieldName labelings';
+comment on constraint lead_label_mapping_lead_label_id_fkey on crm.lead_label_mapping is E'@behavior +manyToMany\n@manyToManyFieldName labels\n@foreignFieldName labelings';
+select ddl.tenant_table('crm.lead_label_mapping', p_insert => '{lead_id,lead_label_id}', p_update => '{deleted_at}');
+--! EndIncluded crm/lead_label_mapping.sql
+--! Included crm/search.sql
+-- Which words a record is found by, the most telling first.
+select ddl.searchable('crm.contacts',
+  $$setweight(app.search_words(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), 'A')
+    || strip(app.search_words(coalesce(display_name, '') || ' ' || coalesce(nickname, '') || ' ' || coalesce(primary_email, '')))
+    || app.search_digits(primary_phone_e164) || setweight(app.search_words(title), 'C')$$,
+  $$app.fold(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(display_name, ''))$$,
+  '{full_name,display_name,nickname,primary_email,primary_phone_e164,title}');
+select ddl.searchable('crm.companies',
+  $$setweight(app.search_words(name || ' ' || coalesce(legal_name, '')), 'A') || strip(app.search_words(coalesce(domain, '') || ' ' || coalesce(siren, '')))
+    || app.search_digits(phone_e164) || setweight(app.search_words(coalesce(industry, '') || ' ' || coalesce(city, '')), 'C')$$,
+  $$app.fold(name || ' ' || coalesce(legal_name, ''))$$,
+  '{name,legal_name,domain,siren,phone_e164,industry,city}');
+select ddl.searchable('crm.leads',
+  $$setweight(app.search_words(coalesce(contact_name, coalesce(first_name, '') || ' ' || coalesce(last_name, ''))), 'A')
+    || strip(app.search_words(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(email, '')))
+    || setweight(app.search_words(company_name), 'A') || app.search_digits(coalesce(phone_e164, phone)) || app.search_digits(mobile_phone_e164) || setweight(app.search_words(coalesce(address_line1, '') || ' ' || coalesce(city, '')), 'C')$$,
+  $$app.fold(coalesce(contact_name, '') || ' ' || coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(company_name, ''))$$,
+  '{contact_name,first_name,last_name,company_name,email,phone,phone_e164,mobile_phone_e164,address_line1,city}');
+--! EndIncluded crm/search.sql
+--! Included crm/merges.sql
+-- Which contact or company was merged into which, and all that is needed to take it back.
+create table if not exists crm.merges (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  winner_contact_id uuid,
+  loser_contact_id uuid,
+  winner_company_id uuid,
+  loser_company_id uuid,
+  survivorship jsonb not null default '{}' constraint merges_survivorship_check check (jsonb_typeof(survivorship) = 'object'),
+  fields jsonb not null default '{}' constraint merges_fields_check check (jsonb_typeof(fields) = 'object'),
+  changes jsonb not null default '[]' constraint merges_changes_check check (jsonb_typeof(changes) = 'array'),
+  moved_count integer not null default 0,
+  dropped_count integer not null default 0,
+  merged_by uuid default app.actor_id(),
+  undone_by uuid,
+  undone_at timestamptz,
+  created_at timestamptz not null default now(),
+  constraint merges_pkey primary key (tenant_id, id),
+  constraint merges_winner_contact_id_check check (num_nonnulls(winner_contact_id, winner_company_id) = 1
+    and (winner_contact_id is null) = (loser_contact_id is null) and (winner_company_id is null) = (loser_company_id is null)),
+  constraint merges_loser_contact_id_check check (winner_contact_id <> loser_contact_id),
+  constraint merges_loser_company_id_check check (winner_company_id <> loser_company_id),
+  constraint merges_undone_by_check check (undone_by is null or undone_at is not null)
+);
+comment on table crm.merges is E'@typeid merge\nThat a contact or a company, the loser, was merged into another one, the winner. It can be undone.';
+comment on column crm.merges.survivorship is 'Whose value was to survive, by field, as it was asked for.';
+comment on column crm.merges.fields is 'What the winner took over: an object of {field: {from, to}}.';
+comment on column crm.merges.changes is E'@behavior -*\nThe rows that were moved to the winner, and what else was changed on the way, table by table.';
+comment on column crm.merges.moved_count is 'How many rows that referred to the loser refer to the winner since.';
+comment on column crm.merges.dropped_count is 'How many rows stayed with the loser, because the winner had the same: tags, identifiers, memberships.';
+comment on column crm.merges.merged_by is 'Actor who merged them.';
+comment on column crm.merges.undone_by is 'Actor who took it back.';
+create unique index if not exists merges_loser_contact_id_key on crm.merges (tenant_id, loser_contact_id) where undone_at is null;
+create unique index if not exists merges_loser_company_id_key on crm.merges (tenant_id, loser_company_id) where undone_at is null;
+create index if not exists merges_created_at_idx on crm.merges (tenant_id, created_at);
+select ddl.foreign_key('crm.merges', 'winner_contact_id', 'crm.contacts', 'cascade');
+select ddl.foreign_key('crm.merges', 'loser_contact_id', 'crm.contacts', 'cascade');
+select ddl.foreign_key('crm.merges', 'winner_company_id', 'crm.companies', 'cascade');
+select ddl.foreign_key('crm.merges', 'loser_company_id', 'crm.companies', 'cascade');
+select ddl.foreign_key('crm.merges', 'merged_by', 'iam.actors', 'set null');
+select ddl.foreign_key('crm.merges', 'undone_by', 'iam.actors', 'set null');
+comment on constraint merges_winner_contact_id_fkey on crm.merges is '@foreignFieldName merges';
+comment on constraint merges_loser_contact_id_fkey on crm.merges is '@foreignFieldName mergesIntoOthers';
+comment on constraint merges_winner_company_id_fkey on crm.merges is '@foreignFieldName merges';
+comment on constraint merges_loser_company_id_fkey on crm.merges is '@foreignFieldName mergesIntoOthers';
+select ddl.tenant_table('crm.merges', p_system => 'select');
+-- Only that it was undone is noted later; an actor who is erased, and a record that is erased, come from within a trigger.
+select ddl.trigger('crm.merges', '_200_append_only',
+  'before delete or truncate for each statement when (pg_trigger_depth() = 0) execute function app.refuse_change()');
+select ddl.trigger('crm.merges', '_200_undone_once', $$before update for each row when (pg_trigger_depth() = 0
+  and (old.undone_at is not null or to_jsonb(old) - '{undone_at,undone_by}'::text[] <> to_jsonb(new) - '{undone_at,undone_by}'::text[]))
+  execute function app.refuse_change()$$);
+--! EndIncluded crm/merges.sql
+--! Included crm/guard_merged.sql
+create or replace function crm.guard_merged() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_merge crm.merges;
+begin
+  select * into v_merge from crm.merges m
+  where m.tenant_id = new.tenant_id and m.undone_at is null and (m.loser_contact_id = new.id or m.loser_company_id = new.id);
+  if found then
+    perform app.raise('INVALID_STATE', format('Row %s of %s was merged into %s. To have it back, undo merge %s.', new.id, tg_table_name,
+      coalesce(v_merge.winner_contact_id, v_merge.winner_company_id), v_merge.id), 'id');
+  end if;
+  return new;
+end
+$$;
+comment on function crm.guard_merged() is 'Refuses to restore what was merged into another record: the merge is undone instead.';
+select ddl.trigger('crm.contacts', '_200_merged',
+  'before update for each row when (old.deleted_at is not null and new.deleted_at is null) execute function crm.guard_merged()');
+select ddl.trigger('crm.companies', '_200_merged',
+  'before update for each row when (old.deleted_at is not null and new.deleted_at is null) execute function crm.guard_merged()');
+--! EndIncluded crm/guard_merged.sql
+--! Included crm/merge_references.sql
+create or replace function crm.merge_references(p_target regclass)
+returns table (source regclass, key text, is_deletable boolean, has_primary boolean)
+language sql stable set search_path to pg_catalog
+begin atomic
+  -- Partitions are reached through their table; the merges themselves are history.
+  select k.conrelid::regclass, a.attname::text,
+    exists (select from pg_attribute d where d.attrelid = k.conrelid and d.attname = 'deleted_at' and not d.attisdropped),
+    exists (select from pg_attribute d where d.attrelid = k.conrelid and d.attname = 'is_primary' and not d.attisdropped)
+  from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[cardinality(k.conkey)]
+  where k.contype = 'f' and k.confrelid = p_target and k.conparentid = 0 and k.conrelid <> 'crm.merges'::regclass
+  order by k.conrelid::regclass::text, a.attname;
+end;
+comment on function crm.merge_references(regclass) is
+  'Every reference to a table, in any schema, as the catalogue has it: a new table takes part in merges without a line.';
+
+create or replace function crm.merge_conflicts(p_source regclass, p_key text, p_loser uuid, p_winner uuid, p_is_primary boolean)
+returns table (loser_row uuid, winner_row uuid)
+language plpgsql stable set search_path to pg_catalog as $$
+declare
+  v_index record;
+begin
+  for v_index in
+    select coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') as living,
+      coalesce((select string_agg(format(', %s as k%s', pg_get_indexdef(i.indexrelid, n, false), n), '') from unnest(c.others) n), '') as keys,
+      coalesce((select string_agg(format('l.k%1$s = w.k%1$s', n), ' and ') from unnest(c.others) n), 'true') as same
+    from pg_index i
+    join pg_attribute a on a.attrelid = i.indrelid and a.attname = p_key
+    join pg_attribute t on t.attrelid = i.indrelid and t.attname = 'tenant_id'
+    cross join lateral (select array(select n from generate_series(1, i.indnkeyatts) n
+      where i.indkey[n - 1] not in (a.attnum, t.attnum)) as others) c
+    where i.indrelid = p_source and i.indisunique and not i.indisprimary and a.attnum = any (i.indkey)
+      and p_is_primary = (coalesce(pg_get_expr(i.indpred, i.indrelid), '') ~ '\mis_primary\M')
+    order by i.indexrelid
+  loop
+    return query execute format(
+      'select l.id, w.id from (select id%1$s from %2$s where tenant_id = app.tenant_id() and %3$I = $1 and (%4$s)) l
+       join (select id%1$s from %2$s where tenant_id = app.tenant_id() and %3$I = $2 and (%4$s)) w on %5$s',
+      v_index.keys, p_source, p_key, v_index.living, v_index.same) using p_loser, p_winner;
+  end loop;
+end
+$$;
+comment on function crm.merge_conflicts(regclass, text, uuid, uuid, boolean) is
+  'The rows of the loser that a unique index would refuse beside a row of the winner; of the indexes that keep one row primary, or of all others.';
+--! EndIncluded crm/merge_references.sql
+--! Included crm/alter_rows.sql
+create or replace function crm.alter_rows(p_table regclass, p_ids uuid[], p_values jsonb) returns jsonb
+language plpgsql volatile set search_path to pg_catalog as $$
+declare
+  v_columns text := ddl.each(array(select jsonb_object_keys(p_values)), '%I');
+  v_altered jsonb;
+begin
+  execute format(
+    'with altered as (
+       update %1$s t set (%2$s) = (select %2$s from jsonb_populate_record(null::%1$s, $2)) where t.tenant_id = app.tenant_id() and t.id = any ($1)
+       returning t.id, (select jsonb_object_agg(k, to_jsonb(old) -> k) from jsonb_object_keys($2) k) as before)
+     select coalesce(jsonb_agg(jsonb_build_object(''id'', id, ''before'', before) order by id), ''[]'') from altered',
+    p_table, v_columns) using p_ids, p_values into v_altered;
+  return v_altered;
+end
+$$;
+comment on function crm.alter_rows(regclass, uuid[], jsonb) is
+  'Gives columns of rows the values of an object, and answers with what they were: an array of {id, before}.';
+--! EndIncluded crm/alter_rows.sql
+--! Included crm/move_references.sql
+create or replace function crm.move_references() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_winner uuid := coalesce(new.winner_contact_id, new.winner_company_id);
+  v_loser uuid := coalesce(new.loser_contact_id, new.loser_company_id);
+  v_reference record;
+  v_conflict record;
+  v_dropped uuid[];
+  v_twins uuid[];
+  v_ids uuid[];
+  v_id uuid;
+  v_altered jsonb;
+begin
+  for v_reference in
+    select * from crm.merge_references(case when new.winner_contact_id is null then 'crm.companies' else 'crm.contacts' end::regclass)
+  loop
+    v_dropped := '{}';
+    v_twins := '{}';
+    v_altered := '[]';
+    for v_conflict in
+      select distinct on (c.loser_row) c.* from crm.merge_conflicts(v_reference.source, v_reference.key, v_loser, v_winner, false) c
+      order by c.loser_row, c.winner_row
+    loop
+      v_dropped := v_dropped || v_conflict.loser_row;
+      v_twins := v_twins || v_conflict.winner_row;
+      if v_reference.is_deletable then
+        begin
+          v_altered := v_altered || crm.alter_rows(v_reference.source, array[v_conflict.loser_row], jsonb_build_object('deleted_at', now()));
+        exception when sqlstate 'RH006' then
+          null; -- Its table does not let go of it, such as a recipient who was written to: it stays with the loser as it is.
+        end;
+      end if;
+    end loop;
+
+    if v_reference.has_primary then
+      v_altered := v_altered || crm.alter_rows(v_reference.source, array(
+        select c.loser_row from crm.merge_conflicts(v_reference.source, v_reference.key, v_loser, v_winner, true) c
+        where c.loser_row <> all (v_dropped)), '{"is_primary": false}');
+    end if;
+
+    execute format('with moved as (update %1$s set %2$I = $1 where tenant_id = app.tenant_id() and %2$I = $2 and id <> all ($3) returning id)
+      select coalesce(array_agg(id order by id), ''{}'') from moved', v_reference.source, v_reference.key)
+    using v_winner, v_loser, v_dropped into v_ids;
+
+    if v_ids <> '{}' or v_dropped <> '{}' then
+      if v_reference.has_primary then
+        -- What stands for a dropped row is primary in its place, unless there is another one.
+        for v_id in execute format('select w.id from unnest($1, $2) d (loser_row, winner_row)
+            join %1$s l on l.tenant_id = app.tenant_id() and l.id = d.loser_row
+            join %1$s w on w.tenant_id = app.tenant_id() and w.id = d.winner_row
+            where l.is_primary and not w.is_primary order by w.id', v_reference.source) using v_dropped, v_twins
+        loop
+          begin
+            v_altered := v_altered || crm.alter_rows(v_reference.source, array[v_id], '{"is_primary": true}');
+          exception when unique_violation then
+            null;
+          end;
+        end loop;
+      end if;
+      new.changes := new.changes || jsonb_build_object('table', v_reference.source::text, 'key', v_reference.key,
+        'moved', to_jsonb(v_ids), 'dropped', to_jsonb(v_dropped), 'altered', v_altered);
+      new.moved_count := new.moved_count + cardinality(v_ids);
+      new.dropped_count := new.dropped_count + cardinality(v_dropped);
+    end if;
+  end loop;
+  return new;
+end
+$$;
+comment on function crm.move_references() is
+  'Points whatever refers to the loser of a merge at its winner. It is the trigger of the merge''s row, so that append-only tables, which refuse whoever changes them directly, let it pass.';
+select ddl.trigger('crm.merges', '_300_move', 'before insert for each row when (new.undone_at is null) execute function crm.move_references()');
+
+create or replace function crm.move_references_back() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_change jsonb;
+  v_source regclass;
+  v_row jsonb;
+begin
+  for v_change in select c from jsonb_array_elements(old.changes) with ordinality u (c, n) order by n desc loop
+    -- A table that was dropped since has nothing to give back.
+    v_source := to_regclass(v_change ->> 'table');
+    continue when v_source is null;
+    if v_change -> 'moved' <> '[]' then
+      -- A row that is gone since stays gone, and one that somebody pointed elsewhere stays there.
+      execute format('update %1$s set %2$I = $1 where tenant_id = app.tenant_id() and %2$I = $2 and id = any ($3)', v_source, v_change ->> 'key')
+      using coalesce(old.loser_contact_id, old.loser_company_id), coalesce(old.winner_contact_id, old.winner_company_id),
+        array(select i::uuid from jsonb_array_elements_text(v_change -> 'moved') i);
+    end if;
+    for v_row in select a from jsonb_array_elements(v_change -> 'altered') with ordinality u (a, n) order by n desc loop
+      perform crm.alter_rows(v_source, array[(v_row ->> 'id')::uuid], v_row -> 'before');
+    end loop;
+  end loop;
+  return new;
+end
+$$;
+comment on function crm.move_references_back() is 'Points what a merge moved at the loser again, and gives the other rows it touched their values of before, last things first.';
+select ddl.trigger('crm.merges', '_300_move_back',
+  'before update for each row when (old.undone_at is null and new.undone_at is not null) execute function crm.move_references_back()');
+--! EndIncluded crm/move_references.sql
+--! Included crm/survivors.sql
+create or replace function crm.survivors(p_target regclass, p_winner jsonb, p_loser jsonb, p_survivorship jsonb, p_groups jsonb)
+returns table (field text, columns text[], side text)
+language plpgsql stable set search_path to pg_catalog as $$
+declare
+  v_strategies constant text[] := '{winner,loser,newest,oldest,longest,combine}';
+  v_age constant integer := sign(extract(epoch from (p_loser ->> 'updated_at')::timestamptz - (p_winner ->> 'updated_at')::timestamptz));
+  v_fields jsonb;
+  v_choice record;
+begin
+  -- Columns that clients may write, each a field of its own unless it belongs to a group.
+  select p_groups || jsonb_object_agg(a.attname, jsonb_build_array(a.attname)) into v_fields
+  from pg_attribute a
+  where a.attrelid = p_target and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attname <> 'deleted_at'
+    and has_column_privilege('rowhouse_admin', a.attrelid, a.attnum, 'update')
+    and not exists (select from jsonb_each(p_groups) g where g.value ? a.attname);
+
+  for v_choice in select * from jsonb_each(p_survivorship) loop
+    if not v_fields ? v_choice.key then
+      perform app.raise('VALIDATION_FAILED', format('"%s" is not a field whose survivor can be chosen. These are: %s.', v_choice.key,
+        (select string_agg(k, ', ' order by k) from jsonb_object_keys(v_fields) k)), 'survivorship');
+    end if;
+    if jsonb_typeof(v_choice.value) <> 'string' or v_choice.value #>> '{}' <> all (v_strategies) then
+      perform app.raise('VALIDATION_FAILED', format('The survivor of "%s" cannot be chosen by %s. It is chosen by one of: %s.', v_choice.key, v_choice.value,
+        array_to_string(v_strategies, ', ')), 'survivorship');
+    end if;
+    if v_choice.value = '"combine"' and coalesce(jsonb_typeof(p_winner -> v_choice.key), '') <> 'object' then
+      perform app.raise('VALIDATION_FAILED', format('"%s" is one value and cannot be combined; only JSON objects can.', v_choice.key), 'survivorship');
+    end if;
+  end loop;
+
+  return query
+  select f.key, f.columns, case coalesce(p_survivorship ->> f.key, 'default')
+      when 'winner' then 'winner'
+      when 'loser' then 'loser'
+      when 'combine' then 'combine'
+      when 'default' then case
+        -- Whoever wants no messages wants none under the other record either.
+        when f.key = 'status' and p_loser ->> 'status' = 'unsubscribed' then 'loser'
+        when jsonb_typeof(p_winner -> f.key) = 'object' then 'combine'
+        when f.winner_has = 0 and f.loser_has > 0 then 'loser' else 'winner' end
+      else case
+        when f.loser_has = 0 then 'winner'
+        when f.winner_has = 0 then 'loser'
+        when p_survivorship ->> f.key = 'newest' and v_age > 0 then 'loser'
+        when p_survivorship ->> f.key = 'oldest' and v_age < 0 then 'loser'
+        when p_survivorship ->> f.key = 'longest' and f.loser_has > f.winner_has then 'loser'
+        else 'winner' end
+    end
+  from (
+    select e.key, c.columns,
+      (select coalesce(sum(length(p_winner ->> n)), 0) from unnest(c.columns) n) as winner_has,
+      (select coalesce(sum(length(p_loser ->> n)), 0) from unnest(c.columns) n) as loser_has
+    from jsonb_each(v_fields) e cross join lateral (select array(select jsonb_array_elements_text(e.value)) as columns) c
+  ) f;
+end
+$$;
+comment on function crm.survivors(regclass, jsonb, jsonb, jsonb, jsonb) is
+  'Whose value of each field survives a merge: the winner''s, the loser''s, or of a JSON object both combined. Columns that mean something only together are one field.';
+--! EndIncluded crm/survivors.sql
+--! Included crm/lock_for_merge.sql
+create or replace function crm.lock_for_merge(p_target regclass, p_winner uuid, p_loser uuid, out winner jsonb, out loser jsonb)
+language plpgsql volatile set search_path to pg_catalog as $$
+declare
+  v_row jsonb;
+  v_id uuid;
+begin
+  -- In the order of their ids, so that two merges of the same records take turns. The lock also holds up those who are
+  -- about to refer to one of the records.
+  for v_id in select i from unnest(array[p_winner, p_loser]) i order by i loop
+    execute format('select to_jsonb(t) from %s t where t.tenant_id = app.tenant_id() and t.id = $1 for update', p_target) using v_id into v_row;
+    if v_id = p_winner then
+      winner := v_row;
+    end if;
+    if v_id = p_loser then
+      loser := v_row;
+    end if;
+  end loop;
+end
+$$;
+comment on function crm.lock_for_merge(regclass, uuid, uuid) is 'Locks two records against changes and new references, and reads them; null where there is none.';
+--! EndIncluded crm/lock_for_merge.sql
+--! Included crm/yield_primary_identifiers.sql
+create or replace function crm.yield_primary_identifiers(p_winner uuid, p_loser uuid, p_fields text[]) returns jsonb
+language sql volatile set search_path to pg_catalog
+begin atomic
+  select jsonb_build_array(jsonb_build_object('table', 'crm.channel_identifiers', 'key', 'contact_id', 'moved', '[]'::jsonb, 'dropped', '[]'::jsonb,
+    'altered', crm.alter_rows('crm.channel_identifiers', array(
+      select i.id from crm.channel_identifiers i
+      where i.tenant_id = app.tenant_id() and i.contact_id = p_winner and i.is_primary and i.deleted_at is null
+        and case i.channel when 'email' then 'primary_email' when 'phone' then 'primary_phone_e164' when 'sms' then 'primary_phone_e164' end = any (p_fields)
+        -- The number of the contact is the one for calls; where the loser has only one for messages, that one is to count.
+        and (i.channel = 'phone' or exists (
+          select from crm.channel_identifiers l where l.tenant_id = app.tenant_id() and l.contact_id = p_loser and l.channel = i.channel
+            and l.is_primary and l.deleted_at is null))
+    ), '{"is_primary": false}')));
+end;
+comment on function crm.yield_primary_identifiers(uuid, uuid, text[]) is
+  'Makes room for the loser''s primary e-mail address or number where it is to survive; answers with what it changed, as merges.changes has it.';
+--! EndIncluded crm/yield_primary_identifiers.sql
+--! Included crm/merge_records.sql
+create or replace function crm.merge_records(p_target regclass, p_noun text, p_winner uuid, p_loser uuid, p_survivorship jsonb, p_groups jsonb)
+returns crm.merges
+language plpgsql volatile set search_path to pg_catalog as $$
+declare
+  v_is_contact constant boolean := p_target = 'crm.contacts'::regclass;
+  v_rows record;
+  v_role record;
+  v_survivorship jsonb;
+  v_primaries text[];
+  v_fields jsonb;
+  v_merge crm.merges;
+begin
+  if jsonb_typeof(p_survivorship) <> 'object' then
+    perform app.raise('VALIDATION_FAILED', format('The survivorship of a merge is an object such as {"title": "longest"}, not %s.',
+      jsonb_typeof(p_survivorship)), 'survivorship');
+  end if;
+  if p_winner = p_loser then
+    perform app.raise('VALIDATION_FAILED', format('Winner and loser are the same %s. Name two.', p_noun), 'loserId');
+  end if;
+  select * into v_rows from crm.lock_for_merge(p_target, p_winner, p_loser);
+  for v_role in select * from (values ('winnerId', p_winner, v_rows.winner), ('loserId', p_loser, v_rows.loser)) v (field, id, found) loop
+    if v_role.found is null then
+      perform app.raise('NOT_FOUND', format('There is no %s %s.', p_noun, v_role.id), v_role.field);
+    elsif v_role.found ->> 'deleted_at' is not null then
+      select * into v_merge from crm.merges m where m.tenant_id = app.tenant_id() and m.undone_at is null
+        and v_role.id in (m.loser_contact_id, m.loser_company_id);
+      perform app.raise('INVALID_STATE', case when v_merge.id is null then format('The %s %s is deleted. Restore it first.', p_noun, v_role.id)
+        else format('The %s %s was merged into %s already.', p_noun, v_role.id, coalesce(v_merge.winner_contact_id, v_merge.winner_company_id)) end, v_role.field);
+    end if;
+  end loop;
+
+  -- Fields may be named as the API names them.
+  select coalesce(jsonb_object_agg(lower(regexp_replace(key, '([A-Z])', '_\1', 'g')), value), '{}') into v_survivorship
+  from jsonb_each(p_survivorship) where value <> 'null';
+  select array_agg(s.field) filter (where s.field = any ('{primary_email,primary_phone_e164}') and s.side = 'loser'),
+    coalesce(jsonb_object_agg(c.name, jsonb_build_object('from', c.old, 'to', c.new)) filter (where c.old <> c.new and c.name not like 'primary\_%'), '{}')
+  into v_primaries, v_fields
+  from crm.survivors(p_target, v_rows.winner, v_rows.loser, v_survivorship, p_groups) s
+  cross join lateral (
+    select n as name, v_rows.winner -> n as old, case s.side when 'winner' then v_rows.winner -> n when 'loser' then v_rows.loser -> n
+      else (v_rows.loser -> n) || (v_rows.winner -> n) end as new
+    from unnest(s.columns) n
+  ) c;
+
+  insert into crm.merges (winner_contact_id, loser_contact_id, winner_company_id, loser_company_id, survivorship, fields, changes)
+  select case when v_is_contact then p_winner end, case when v_is_contact then p_loser end,
+    case when not v_is_contact then p_winner end, case when not v_is_contact then p_loser end, v_survivorship, v_fields,
+    case when v_is_contact then crm.yield_primary_identifiers(p_winner, p_loser, v_primaries) else '[]' end
+  returning * into v_merge;
+  -- The loser first: what is unique among the living, such as a domain, is then free for the winner.
+  perform crm.alter_rows(p_target, array[p_loser], jsonb_build_object('deleted_at', now()));
+  if v_fields <> '{}' then
+    perform crm.alter_rows(p_target, array[p_winner], (select jsonb_object_agg(key, value -> 'to') from jsonb_each(v_fields)));
+  end if;
+  return v_merge;
+end
+$$;
+comment on function crm.merge_records(regclass, text, uuid, uuid, jsonb, jsonb) is 'Merges two contacts or two companies; see merge_contacts().';
+--! EndIncluded crm/merge_records.sql
+--! Included crm/merge_contacts.sql
+create or replace function crm.merge_contacts(winner_id uuid, loser_id uuid, survivorship jsonb default '{}') returns crm.merges
+language sql volatile security definer set search_path to pg_catalog
+begin atomic
+  select crm.merge_records('crm.contacts', 'contact', winner_id, loser_id, coalesce(survivorship, '{}'),
+    '{"primary_email": ["primary_email"], "primary_phone_e164": ["primary_phone_e164"]}');
+end;
+comment on function crm.merge_contacts(uuid, uuid, jsonb) is E'@typeid contact\n'
+  'Merges one contact, the loser, into another one, the winner. The loser is deleted, and undoMerge brings everything back. '
+  'Survivorship says by field whose value stays: {"title": "longest", "primaryEmail": "loser"}. "winner" and "loser" take that value even if it is null; "newest" and "oldest" go by '
+  'when the contacts were last changed; "longest" by the length; "combine" keeps the keys of both objects, the winner''s where both have one. '
+  'Without a word, the winner''s value stays unless it is null, objects are combined, and whoever unsubscribed stays unsubscribed. '
+  'Everything that refers to the loser refers to the winner from then on: identifiers, tags, messages, and history, too, so that consent and timeline go with the person. '
+  'What the winner has already (the same tag, the same address, the same segment) stays with the loser, deleted where its table can; '
+  'a second primary identifier becomes an ordinary one. Events, analytics and the audit log, which hold ids without a reference, tell of the loser still.';
+grant execute on function crm.merge_contacts(uuid, uuid, jsonb) to rowhouse_member;
+--! EndIncluded crm/merge_contacts.sql
+--! Included crm/merge_companies.sql
+create or replace function crm.merge_companies(winner_id uuid, loser_id uuid, survivorship jsonb default '{}') returns crm.merges
+language sql volatile security definer set search_path to pg_catalog
+begin atomic
+  select crm.merge_records('crm.companies', 'company', winner_id, loser_id, coalesce(survivorship, '{}'),
+    '{"address": ["address_line1", "address_line2", "city", "state", "county", "postal_code", "country"],
+      "annual_revenue": ["annual_revenue_minor", "currency"], "sic": ["sic_code", "sic_description"]}');
+end;
+comment on function crm.merge_companies(uuid, uuid, jsonb) is E'@typeid company\n'
+  'Merges one company, the loser, into another one, the winner: as mergeContacts does, with positions, leads, tasks and whatever else refers to it. '
+  'What means something only together survives together: "address", "annualRevenue" with its currency, "sic" with its description.';
+grant execute on function crm.merge_companies(uuid, uuid, jsonb) to rowhouse_member;
+--! EndIncluded crm/merge_companies.sql
+--! Included crm/undo_merge.sql
+create or replace function crm.undo_merge(merge_id uuid) returns crm.merges
+language plpgsql volatile security definer set search_path to pg_catalog as $$
+declare
+  v_merge crm.merges;
+  v_later crm.merges;
+  v_target regclass;
+  v_noun text;
+  v_winner uuid;
+  v_loser uuid;
+  v_rows record;
+  v_changed text;
+  v_table text;
+  v_constraint text;
+begin
+  select * into v_merge from crm.merges m where m.tenant_id = app.tenant_id() and m.id = undo_merge.merge_id for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no merge %s.', undo_merge.merge_id), 'mergeId');
+  elsif v_merge.undone_at is not null then
+    perform app.raise('INVALID_STATE', format('Merge %s was undone already.', v_merge.id), 'mergeId');
+  end if;
+  v_noun := case when v_merge.winner_contact_id is null then 'company' else 'contact' end;
+  v_target := case v_noun when 'contact' then 'crm.contacts' else 'crm.companies' end;
+  v_winner := coalesce(v_merge.winner_contact_id, v_merge.winner_company_id);
+  v_loser := coalesce(v_merge.loser_contact_id, v_merge.loser_company_id);
+  select * into v_rows from crm.lock_for_merge(v_target, v_winner, v_loser);
+
+  -- Ids are made under the locks of the records, so they tell which merge came after which.
+  select * into v_later from crm.merges m
+  where m.tenant_id = v_merge.tenant_id and m.undone_at is null and m.id > v_merge.id
+    and (v_winner in (m.winner_contact_id, m.loser_contact_id, m.winner_company_id, m.loser_company_id))
+  order by m.id desc limit 1;
+  if found then
+    perform app.raise('INVALID_STATE', format('The %s %s was merged again later. Undo merge %s first.', v_noun, v_winner, v_later.id), 'mergeId');
+  end if;
+  if v_rows.winner ->> 'deleted_at' is not null then
+    perform app.raise('INVALID_STATE', format('The %s %s, which the other one was merged into, is deleted. Restore it first.', v_noun, v_winner), 'mergeId');
+  end if;
+  select string_agg(f.key, ', ' order by f.key) into v_changed
+  from jsonb_each(v_merge.fields) f where v_rows.winner -> f.key is distinct from f.value -> 'to';
+  if v_changed is not null then
+    perform app.raise('CONFLICT', format('The %s %s was changed since the merge, which took over: %s. Set them to what the merge made of them, or keep the merge.',
+      v_noun, v_winner, v_changed), 'mergeId', jsonb_build_object('fields', v_merge.fields));
+  end if;
+
+  begin
+    -- The winner first: it gives back what is unique among the living, such as a domain.
+    if v_merge.fields <> '{}' then
+      perform crm.alter_rows(v_target, array[v_winner], (select jsonb_object_agg(key, value -> 'from') from jsonb_each(v_merge.fields)));
+    end if;
+    update crm.merges m set undone_at = now(), undone_by = app.actor_id() where m.tenant_id = v_merge.tenant_id and m.id = v_merge.id
+    returning * into v_merge;
+    perform crm.alter_rows(v_target, array[v_loser], '{"deleted_at": null}');
+  exception when unique_violation then
+    get stacked diagnostics v_table = table_name, v_constraint = constraint_name;
+    perform app.raise('CONFLICT', format('Merge %s cannot be undone: among the %s, another row has taken the %s of one that would come back. Change or delete that one first.',
+      merge_id, replace(v_table, '_', ' '), replace(regexp_replace(v_constraint, format('^%s_|_key$', v_table), '', 'g'), '_', ' ')), 'mergeId');
+  end;
+  return v_merge;
+end
+$$;
+comment on function crm.undo_merge(uuid) is
+  'Takes a merge back: the loser lives again, what referred to it refers to it again, and both have their values of before the merge. What happened to the winner since stays with the winner. '
+  'Merges of the same record are undone last first; it is refused when the winner is deleted, or a field that the merge had changed was changed again.';
+grant execute on function crm.undo_merge(uuid) to rowhouse_member;
+--! EndIncluded crm/undo_merge.sql
+--! EndIncluded crm/index.sql
 --! Included lists/index.sql
 -- Lists: what comes in, what is learnt about it, what goes out.
 create schema if not exists lists;
@@ -794,29 +3618,95 @@ comment on schema lists is 'Lists of contact data: imports, entries, enrichment,
 grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 
 --! Included lists/types.sql
-select ddl.enum('lists.list_status', array['active', 'archived'], 'Whether a list is worked with.');
-select ddl.enum('lists.import_status',
-  array['awaiting_upload', 'uploading', 'interrupted', 'queued', 'merging', 'completed', 'failed', 'cancelled', 'undoing', 'undone'],
-  'Where an import stands. Interrupted: the upload stopped; send the file again and it goes on after the last line that was kept.');
-select ddl.enum('lists.import_format', array['auto', 'csv', 'tsv', 'jsonl'], 'Format of an uploaded file.');
-select ddl.enum('lists.duplicate_policy', array['skip', 'fill', 'overwrite', 'keep'],
-  'What happens to a row whose phone or e-mail the list has already: leave it out, fill the entry''s empty fields, overwrite the entry''s fields, or keep it as an entry of its own.');
-select ddl.enum('lists.import_outcome', array['inserted', 'filled', 'overwritten', 'skipped', 'rejected'], 'What became of a row of an import.');
-select ddl.enum('lists.entry_status', array['active', 'archived'], 'Whether an entry is worked with.');
-select ddl.enum('lists.enrichment_status', array['pending', 'enriched', 'partial', 'failed'], 'How enrichment of an entry ended. Partial: some of its steps failed.');
-select ddl.enum('lists.name_status', array['unknown', 'valid', 'invalid'], 'What is known of a name.');
-select ddl.enum('lists.email_status', array['unknown', 'valid', 'invalid', 'risky'], 'What is known of an e-mail address. Risky: well-formed, but disposable or a role account.');
-select ddl.enum('lists.phone_status', array['unknown', 'valid', 'invalid'], 'What is known of a phone number.');
-select ddl.enum('lists.address_status', array['unknown', 'valid', 'invalid', 'partial'], 'What is known of a postal address.');
-select ddl.enum('lists.phone_type',
-  array['fixed_line', 'mobile', 'fixed_line_or_mobile', 'toll_free', 'premium_rate', 'shared_cost', 'voip', 'personal_number', 'pager', 'uan', 'voicemail', 'unknown'],
-  'What kind of line a phone number is, by its numbering plan.');
-select ddl.enum('lists.plan_status', array['active', 'paused', 'archived'], 'Whether an enrichment plan runs.');
-select ddl.enum('lists.enrichment_block', array['phone', 'email', 'name', 'address'], 'What a step of an enrichment plan looks at.');
-select ddl.enum('lists.queue_job_status', array['queued', 'running', 'succeeded', 'failed', 'cancelled'], 'Where a batch of entries stands.');
-select ddl.enum('lists.step_status', array['found', 'unchanged', 'not_found', 'invalid', 'skipped', 'failed'], 'How a step ended for an entry.');
-select ddl.enum('lists.export_status', array['queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired'], 'Where an export stands.');
-select ddl.enum('lists.export_format', array['csv', 'jsonl'], 'Format of an exported file.');
+select ddl.enum('lists.list_status', '{"active": "It is worked with.", "archived": "It is kept, and out of the way."}', 'Whether a list is worked with.');
+select ddl.enum('lists.import_status', '{
+  "awaiting_upload": "The file has not been sent yet.", "uploading": "The file is coming in.",
+  "interrupted": "The upload stopped; send the file again and it goes on after the last line that was kept.",
+  "queued": "The file is here and waits for a worker.", "merging": "Its rows become entries.", "completed": "Its rows are entries.",
+  "failed": "It ended by an error, and changed nothing.", "cancelled": "Somebody stopped it before it changed anything.",
+  "undoing": "What it did is being taken back.", "undone": "What it did was taken back."
+}', 'Where an import stands.');
+select ddl.enum('lists.import_format', '{
+  "auto": "Found out from the file.", "csv": "Separated by commas or semicolons.", "tsv": "Separated by tabs.", "jsonl": "A JSON object a line."
+}', 'Format of an uploaded file.');
+select ddl.enum('lists.duplicate_policy', '{
+  "skip": "Leave the row out.", "fill": "Fill the entry''s empty fields.", "overwrite": "Overwrite the entry''s fields.", "keep": "Keep the row as an entry of its own."
+}', 'What happens to a row whose phone or e-mail the list has already.');
+select ddl.enum('lists.import_outcome', '{
+  "inserted": "It became an entry.", "filled": "It filled empty fields of an entry.", "overwritten": "It overwrote fields of an entry.",
+  "skipped": "It was left out as a duplicate.", "rejected": "It could not be read; the reject file says why."
+}', 'What became of a row of an import.');
+select ddl.enum('lists.entry_status', '{"active": "It is worked with.", "archived": "It is kept, and out of the way."}', 'Whether an entry is worked with.');
+select ddl.enum('lists.enrichment_status', '{
+  "pending": "Not enriched yet.", "enriched": "Every step ended well.", "partial": "Some of its steps failed.", "failed": "Every step failed."
+}', 'How enrichment of an entry ended.');
+select ddl.enum('lists.name_status', '{
+  "unknown": "Not checked.", "valid": "A person''s name.", "invalid": "Not a person''s name."
+}', 'What is known of a name.');
+select ddl.enum('lists.email_status', '{
+  "unknown": "Not checked.", "valid": "Well-formed.", "invalid": "Not an address.", "risky": "Well-formed, but disposable or a role account."
+}', 'What is known of an e-mail address.');
+select ddl.enum('lists.phone_status', '{
+  "unknown": "Not checked.", "valid": "A number of its country''s numbering plan.", "invalid": "Not a number of any plan."
+}', 'What is known of a phone number.');
+select ddl.enum('lists.address_status', '{
+  "unknown": "Not checked.", "valid": "Its parts agree.", "invalid": "Its parts contradict each other.", "partial": "Parts are missing."
+}', 'What is known of a postal address.');
+select ddl.enum('lists.phone_type', '{
+  "fixed_line": "Fixed line.", "mobile": "Mobile.", "fixed_line_or_mobile": "Fixed or mobile: the plan does not tell.", "toll_free": "Free for the caller.",
+  "premium_rate": "Costs extra.", "shared_cost": "Cost is shared.", "voip": "Internet telephony.", "personal_number": "Follows a person.",
+  "pager": "Pager.", "uan": "Universal access number of a company.", "voicemail": "Voice mail.", "unknown": "Not known."
+}', 'What kind of line a phone number is, by its numbering plan.');
+select ddl.enum('lists.plan_status', '{
+  "active": "It runs when asked, or by itself.", "paused": "It does not run for now.", "archived": "It is kept, and out of the way."
+}', 'Whether an enrichment plan runs.');
+select ddl.enum('lists.enrichment_block', '{
+  "phone": "Phone number: validity, form, kind, place.", "email": "E-mail address: form, provider.", "name": "Name: parts, case, nickname.", "address": "Address: ZIP, city, county, time zone."
+}', 'What a step of an enrichment plan looks at.');
+select ddl.enum('lists.queue_job_status', '{
+  "queued": "Waits for a worker.", "running": "A worker is at it.", "succeeded": "Done.", "failed": "It failed for good.", "cancelled": "Somebody stopped it."
+}', 'Where a batch of entries stands.');
+select ddl.enum('lists.step_status', '{
+  "found": "Something was learnt.", "unchanged": "What was there is right.", "not_found": "Nothing is known.", "invalid": "What was there is wrong.",
+  "skipped": "There was nothing to look at.", "failed": "The step failed."
+}', 'How a step ended for an entry.');
+select ddl.enum('lists.export_status', '{
+  "queued": "Waits for a worker.", "running": "The file is being written.", "succeeded": "The file can be fetched.", "failed": "It ended by an error.",
+  "cancelled": "Somebody stopped it.", "expired": "Its file was removed."
+}', 'Where an export stands.');
+select ddl.enum('lists.export_format', '{"csv": "Comma-separated, with a header.", "jsonl": "A JSON object a line."}', 'Format of an exported file.');
+select ddl.enum('lists.data_group_kind', '{
+  "rpc": "Entries at whose number the right party answers.", "wpc": "Entries at whose number somebody else answers.",
+  "dcode": "Entries whose calls ended with certain disposition codes.", "custom": "Entries chosen by a filter, or by hand."
+}', 'By what a data group brings entries together.');
+select ddl.enum('lists.data_group_membership', '{
+  "static": "Entries are put in and taken out one by one.", "rule_based": "The disposition codes and the filter of the group decide."
+}', 'How entries come into a data group.');
+select ddl.enum('lists.filter_rule_effect', '{
+  "accept": "Lets through what it matches, even where a rule that rejects matches, too.", "reject": "Holds back what it matches."
+}', 'What a filter rule does.');
+select ddl.enum('lists.filter_rule_match', '{
+  "phone": "One phone number.", "email": "One e-mail address.", "domain": "E-mail addresses of a domain and of the domains below it.",
+  "area_code": "Numbers of an area code of the North American numbering plan.", "prefix": "Phone numbers that begin so.",
+  "pattern": "Phone numbers and e-mail addresses that a regular expression matches."
+}', 'What a filter rule looks at.');
+select ddl.enum('lists.filter_rule_scope', '{
+  "outbound": "Messages and calls.", "export": "Exports.", "both": "Messages, calls and exports."
+}', 'Where a filter rule holds.');
+select ddl.enum('lists.rpc_verdict', '{
+  "right_party": "The number is this person''s.", "wrong_party": "The number is somebody else''s.", "unknown": "The score decides neither way."
+}', 'Whether a number reaches the person it stands with.');
+select ddl.enum('lists.connection_kind', '{
+  "webhook": "An address that is called by HTTP.", "ftp": "A folder of an FTP server.", "sftp": "A folder of an SFTP server.",
+  "s3": "A bucket of S3-compatible storage.", "email": "Mailboxes."
+}', 'What kind of place files and rows are sent to.');
+select ddl.enum('lists.connection_status', '{
+  "active": "It is used.", "paused": "Nothing is sent for now.", "failing": "The last attempts failed; it is used on."
+}', 'Whether a connection is used, and works.');
+select ddl.enum('lists.export_delivery_status', '{
+  "pending": "Waits for its turn.", "sending": "The file is on its way.", "delivered": "The other side has it.",
+  "failed": "The other side did not take it.", "cancelled": "Somebody stopped it."
+}', 'Where an attempt to hand over an exported file stands.');
 --! EndIncluded lists/types.sql
 --! Included lists/lists.sql
 -- A list is a named heap of contact data; everything about its rows hangs from here.
@@ -913,6 +3803,11 @@ create index if not exists list_imports_sha256_idx on lists.list_imports (tenant
 select ddl.foreign_key('lists.list_imports', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.list_imports', 'started_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.list_imports');
+-- After a failure another file can be sent, or the merge of the same one be retried.
+select ddl.state_machine('lists.list_imports', 'status', '{
+  "awaiting_upload": ["uploading", "cancelled"], "uploading": ["queued", "interrupted", "failed", "cancelled"],
+  "interrupted": ["uploading", "cancelled"], "queued": ["merging", "failed", "cancelled"], "merging": ["completed", "failed", "cancelled"],
+  "failed": ["uploading", "merging", "cancelled"], "completed": ["undoing"], "undoing": ["undone", "completed"], "cancelled": [], "undone": []}');
 select ddl.enqueue('lists.list_imports', 'merge_import', 'update', $$r.status = 'queued' and o.status is distinct from 'queued'$$);
 select ddl.enqueue('lists.list_imports', 'undo_import', 'update', $$r.status = 'undoing' and o.status is distinct from 'undoing'$$);
 select ddl.notify_progress('lists.list_imports', 'update');
@@ -933,11 +3828,14 @@ create table if not exists lists.list_entries (
   list_id uuid not null,
   list_import_id uuid,
   line_number bigint,
+  contact_id uuid,
+  lead_id uuid,
   status lists.entry_status not null default 'active',
   enrichment_status lists.enrichment_status not null default 'pending',
   data jsonb not null default '{}' constraint list_entries_data_check check (jsonb_typeof(data) = 'object'),
   tag text constraint list_entries_tag_check check (length(tag) <= 200),
   score float8,
+  confidence float8 constraint list_entries_confidence_check check (confidence between 0 and 1),
   full_name text, honorific text, first_name text, middle_name text, last_name text, name_suffix text, nickname text,
   name_status lists.name_status not null default 'unknown',
   company_name text,
@@ -963,9 +3861,12 @@ create table if not exists lists.list_entries (
 comment on table lists.list_entries is E'@typeid entry\nA row of a list: the raw data as it was imported, and the typed columns that enrichment checks and completes.';
 comment on column lists.list_entries.list_import_id is 'Import that brought the entry.';
 comment on column lists.list_entries.line_number is 'Line of the imported file.';
+comment on column lists.list_entries.contact_id is 'Contact that the entry was promoted to.';
+comment on column lists.list_entries.lead_id is 'Lead that the entry was promoted to.';
 comment on column lists.list_entries.data is 'The row as it was imported: header to value.';
 comment on column lists.list_entries.tag is 'Free label of the entry.';
 comment on column lists.list_entries.score is 'Score of the entry, higher is better.';
+comment on column lists.list_entries.confidence is 'How sure whoever read the row from its source is that it is right, from 0 to 1.';
 comment on column lists.list_entries.email is 'E-mail address, trimmed and in lower case.';
 comment on column lists.list_entries.phone is 'Phone number as it was given.';
 comment on column lists.list_entries.phone_e164 is 'Phone number in international form, such as +12022243441.';
@@ -979,10 +3880,11 @@ comment on column lists.list_entries.time_zone is 'IANA time zone of the postal 
 comment on column lists.list_entries.enriched_at is 'When the entry was last enriched.';
 select ddl.foreign_key('lists.list_entries', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.list_entries', 'list_import_id', 'lists.list_imports', 'set null', p_index => false);
+select ddl.foreign_key('lists.list_entries', 'contact_id', 'crm.contacts', 'set null', p_index => false);
+select ddl.foreign_key('lists.list_entries', 'lead_id', 'crm.leads', 'set null', p_index => false);
 select ddl.tenant_table('lists.list_entries',
-  p_insert => '{list_id,data,tag,score,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}',
-  p_update => '{status,data,tag,score,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}');
-select ddl.counter('lists.list_entries', 'list_id', 'lists.lists', 'entry_count');
+  p_insert => '{list_id,data,tag,score,confidence,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}',
+  p_update => '{status,data,tag,score,confidence,full_name,honorific,first_name,middle_name,last_name,name_suffix,nickname,company_name,email,phone,phone_e164,address_line1,address_line2,city,state,county,postal_code,country,time_zone}');
 -- The list belongs to the tenant, so the reference to it says all; a second one would cost each imported row 5 µs of about 45.
 alter table lists.list_entries drop constraint if exists list_entries_tenant_id_fkey;
 --! EndIncluded lists/list_entries.sql
@@ -995,12 +3897,68 @@ create index if not exists list_entries_phone_e164_idx on lists.list_entries (te
 create index if not exists list_entries_enrichment_status_idx on lists.list_entries (tenant_id, list_id, enrichment_status, id);
 create index if not exists list_entries_last_name_idx on lists.list_entries (tenant_id, last_name, first_name) where last_name is not null;
 create index if not exists list_entries_tag_idx on lists.list_entries (tenant_id, tag) where tag is not null;
+create index if not exists list_entries_contact_id_idx on lists.list_entries (tenant_id, contact_id) where contact_id is not null;
+create index if not exists list_entries_lead_id_idx on lists.list_entries (tenant_id, lead_id) where lead_id is not null;
+-- Their indexes leave out only the entries without one, and so serve the way back.
+comment on constraint list_entries_contact_id_fkey on lists.list_entries is '@isIndexed';
+comment on constraint list_entries_lead_id_fkey on lists.list_entries is '@isIndexed';
 
 -- A partial index over the values that exist serves equality and ranges; say so to the API, which otherwise
 -- counts only whole indexes.
 comment on index lists.list_entries_email_idx is 'Serves look-ups and duplicate detection by e-mail.';
 comment on index lists.list_entries_phone_e164_idx is 'Serves look-ups and duplicate detection by phone.';
 --! EndIncluded lists/list_entries_indexes.sql
+--! Included lists/list_entries_search.sql
+-- Every imported row pays for this: few calls, no trigrams (which cost an import more than all other indexes), and a
+-- pending list that takes in many rows before they are sorted in.
+select ddl.searchable('lists.list_entries',
+  $$setweight(app.search_words(full_name), 'A') || app.search_digits(coalesce(phone_e164, phone))
+    || strip(app.search_words(coalesce(email, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(city, '') || ' ' || coalesce(tag, '')))
+    || app.search_sounds(full_name)$$,
+  null,
+  '{full_name,email,phone_e164,phone,company_name,city,tag}', p_pending_kib => 32768);
+--! EndIncluded lists/list_entries_search.sql
+--! Included lists/list_entry_totals.sql
+-- How good the data of a list is, kept as entries come, change and go: no screen counts a million rows.
+create table if not exists lists.list_entry_totals (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  list_id uuid not null,
+  slot smallint not null default 0,
+  entry_count bigint not null default 0,
+  name_count bigint not null default 0,
+  valid_name_count bigint not null default 0,
+  email_count bigint not null default 0,
+  valid_email_count bigint not null default 0,
+  phone_count bigint not null default 0,
+  valid_phone_count bigint not null default 0,
+  address_count bigint not null default 0,
+  valid_address_count bigint not null default 0,
+  reachable_count bigint not null default 0,
+  promoted_count bigint not null default 0,
+  enriched_count bigint not null default 0,
+  partial_count bigint not null default 0,
+  failed_count bigint not null default 0,
+  created_at timestamptz not null default now(),
+  constraint list_entry_totals_pkey primary key (tenant_id, id)
+) with (fillfactor = 50);
+comment on table lists.list_entry_totals is E'@behavior -*\nTotals of the entries of a list, spread over slots; list_quality adds them up.';
+comment on column lists.list_entry_totals.slot is 'Writers at the same time add to different slots.';
+create unique index if not exists list_entry_totals_list_id_key on lists.list_entry_totals (tenant_id, list_id, slot);
+select ddl.foreign_key('lists.list_entry_totals', 'list_id', 'lists.lists', 'cascade', p_index => false);
+select ddl.tenant_table('lists.list_entry_totals', p_system => 'select');
+select ddl.roll_up('lists.list_entries', 'lists.list_entry_totals', '{"list_id": "r.list_id"}', '{
+  "entry_count": "true",
+  "name_count": "coalesce(r.full_name, r.last_name, r.first_name) is not null", "valid_name_count": "r.name_status = ''valid''",
+  "email_count": "r.email is not null", "valid_email_count": "r.email_status = ''valid''",
+  "phone_count": "coalesce(r.phone, r.phone_e164) is not null", "valid_phone_count": "r.phone_status = ''valid''",
+  "address_count": "coalesce(r.address_line1, r.city, r.postal_code) is not null", "valid_address_count": "r.address_status = ''valid''",
+  "reachable_count": "r.phone_status = ''valid'' or r.email_status = ''valid''",
+  "promoted_count": "r.contact_id is not null or r.lead_id is not null",
+  "enriched_count": "r.enrichment_status = ''enriched''", "partial_count": "r.enrichment_status = ''partial''",
+  "failed_count": "r.enrichment_status = ''failed''"
+}', p_parent => 'lists.lists', p_parent_columns => '{entry_count}');
+--! EndIncluded lists/list_entry_totals.sql
 --! Included lists/list_import_rows.sql
 -- Outcome of the rows that did not simply become a new entry (those carry their import and line themselves).
 create table if not exists lists.list_import_rows (
@@ -1652,12 +4610,196 @@ grant execute on function private.abandoned_imports(integer) to rowhouse_worker;
 revoke all on function private.abandoned_imports(integer) from public;
 set local role rowhouse_owner;
 --! EndIncluded lists/abandoned_imports.sql
+--! Included lists/data_groups.sql
+-- A group brings entries together across imports: who was reached, who was not, who is to be treated alike.
+create table if not exists lists.data_groups (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  list_id uuid,
+  name text not null constraint data_groups_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint data_groups_description_check check (length(description) <= 5000),
+  kind lists.data_group_kind not null default 'custom',
+  membership lists.data_group_membership not null default 'static',
+  tag text constraint data_groups_tag_check check (length(btrim(tag)) between 1 and 200),
+  disposition_codes text[] not null default '{}',
+  filter jsonb not null default '{}' constraint data_groups_filter_check check (jsonb_typeof(filter) = 'object'),
+  entry_count bigint not null default 0 constraint data_groups_entry_count_check check (entry_count >= 0),
+  evaluated_at timestamptz,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint data_groups_pkey primary key (tenant_id, id),
+  constraint data_groups_disposition_codes_check check (
+    cardinality(disposition_codes) <= 100 and array_position(disposition_codes, null) is null
+    and (kind = 'dcode') = (cardinality(disposition_codes) > 0)),
+  constraint data_groups_membership_check check (membership = 'static' or kind = 'dcode' or filter <> '{}')
+);
+comment on table lists.data_groups is E'@typeid dgroup\nEntries that belong together: right or wrong party contacts, disposition codes, or a choice of one''s own.';
+comment on column lists.data_groups.list_id is 'The list whose entries it groups; none for a group across the lists of the tenant.';
+comment on column lists.data_groups.tag is 'Tag that its entries are known by, such as RPC.';
+comment on column lists.data_groups.disposition_codes is 'Outcomes of calls that bring an entry into a group of kind DCODE.';
+comment on column lists.data_groups.filter is 'Which entries belong to it when it is rule-based, in the form of a list entry filter.';
+comment on column lists.data_groups.entry_count is 'How many entries are in it.';
+comment on column lists.data_groups.evaluated_at is 'When its rules were last applied.';
+comment on column lists.data_groups.created_by is 'Actor who made the group.';
+create unique index if not exists data_groups_name_key on lists.data_groups (tenant_id, list_id, name) nulls not distinct where deleted_at is null;
+create index if not exists data_groups_list_id_idx on lists.data_groups (tenant_id, list_id, id);
+create index if not exists data_groups_kind_idx on lists.data_groups (tenant_id, kind, id);
+select ddl.foreign_key('lists.data_groups', 'list_id', 'lists.lists', 'cascade', p_index => false);
+select ddl.foreign_key('lists.data_groups', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('lists.data_groups', p_insert => '{list_id,name,description,kind,membership,tag,disposition_codes,filter}',
+  p_update => '{name,description,kind,membership,tag,disposition_codes,filter}');
+--! EndIncluded lists/data_groups.sql
+--! Included lists/data_group_entries.sql
+-- That an entry is in a group.
+create table if not exists lists.data_group_entries (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  data_group_id uuid not null,
+  list_entry_id uuid not null,
+  added_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint data_group_entries_pkey primary key (tenant_id, id)
+);
+comment on table lists.data_group_entries is E'@typeid dge\nThat an entry is in a data group.';
+comment on column lists.data_group_entries.added_by is 'Actor who put it in.';
+create unique index if not exists data_group_entries_list_entry_id_key
+  on lists.data_group_entries (tenant_id, data_group_id, list_entry_id) where deleted_at is null;
+create index if not exists data_group_entries_data_group_id_idx on lists.data_group_entries (tenant_id, data_group_id, id);
+select ddl.foreign_key('lists.data_group_entries', 'data_group_id', 'lists.data_groups', 'cascade', p_index => false);
+select ddl.foreign_key('lists.data_group_entries', 'list_entry_id', 'lists.list_entries', 'cascade');
+select ddl.foreign_key('lists.data_group_entries', 'added_by', 'iam.actors', 'set null');
+comment on constraint data_group_entries_data_group_id_fkey on lists.data_group_entries is
+  E'@behavior +manyToMany\n@manyToManyFieldName dataGroups\n@foreignFieldName memberships';
+comment on constraint data_group_entries_list_entry_id_fkey on lists.data_group_entries is
+  E'@behavior +manyToMany\n@manyToManyFieldName entries\n@foreignFieldName dataGroupMemberships';
+select ddl.tenant_table('lists.data_group_entries', p_insert => '{data_group_id,list_entry_id}', p_update => '{deleted_at}');
+select ddl.counter('lists.data_group_entries', 'data_group_id', 'lists.data_groups', 'entry_count');
+
+create or replace function lists.guard_data_group_entry() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_entry text;
+begin
+  select n.list_entry_id::text into v_entry
+  from new_rows n
+  join lists.data_groups g on g.tenant_id = n.tenant_id and g.id = n.data_group_id
+  join lists.list_entries e on e.tenant_id = n.tenant_id and e.id = n.list_entry_id
+  where g.list_id <> e.list_id limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED',
+      format('Entry %s is of another list than the group. Put it into a group of its own list, or into one across lists.', v_entry), 'listEntryId');
+  end if;
+  return null;
+end
+$$;
+comment on function lists.guard_data_group_entry() is 'Refuses an entry of another list in the group of one list.';
+select ddl.trigger('lists.data_group_entries', '_200_list',
+  'after insert referencing new table as new_rows for each statement execute function lists.guard_data_group_entry()');
+--! EndIncluded lists/data_group_entries.sql
+--! Included lists/filter_rules.sql
+-- The blacklist and the whitelist: whom nothing is sent to, and who may be exported.
+create table if not exists lists.filter_rules (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  effect lists.filter_rule_effect not null,
+  match_type lists.filter_rule_match not null,
+  value text not null constraint filter_rules_value_check check (length(value) between 1 and 500),
+  scope lists.filter_rule_scope not null default 'both',
+  reason text constraint filter_rules_reason_check check (length(reason) <= 1000),
+  expires_at timestamptz,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint filter_rules_pkey primary key (tenant_id, id)
+);
+comment on table lists.filter_rules is E'@typeid rule\nA rule that accepts or rejects phone numbers and e-mail addresses on their way out.';
+comment on column lists.filter_rules.value is 'What it matches, brought into one form: +12022243441, anna@example.com, example.com, 202, +1202, or a regular expression.';
+comment on column lists.filter_rules.expires_at is 'When it ceases to hold; never when empty.';
+comment on column lists.filter_rules.created_by is 'Actor who made the rule.';
+-- One rule for one thing in one place: what is accepted and rejected at once would be a riddle.
+create unique index if not exists filter_rules_value_key on lists.filter_rules (tenant_id, match_type, value, scope) where deleted_at is null;
+create index if not exists filter_rules_effect_idx on lists.filter_rules (tenant_id, effect, id);
+create index if not exists filter_rules_created_at_idx on lists.filter_rules (tenant_id, created_at);
+select ddl.foreign_key('lists.filter_rules', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('lists.filter_rules', p_insert => '{effect,match_type,value,scope,reason,expires_at}',
+  p_update => '{effect,match_type,value,scope,reason,expires_at}', p_write_role => 'rowhouse_manager');
+
+create or replace function lists.normalize_filter_rule() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_value text := btrim(new.value);
+  v_digits text := regexp_replace(v_value, '[^0-9]', '', 'g');
+  v_wanted text;
+begin
+  case new.match_type
+  when 'phone', 'prefix' then
+    if v_value !~ '^[+0-9(][-0-9 ()./]*$' then
+      v_wanted := 'a phone number or its beginning, such as +12022243441';
+    else
+      v_value := '+' || case when v_value like '00%' then substr(v_digits, 3) else v_digits end;
+      -- A number as one dials it at home, in the countries where that cannot be mistaken.
+      if new.match_type = 'phone' and new.value !~ '^\s*(\+|00)' then
+        v_value := case when length(v_digits) = 10 and (select t.default_country in ('US', 'CA') from iam.tenants t where t.id = new.tenant_id)
+          then '+1' || v_digits when length(v_digits) = 11 and v_digits like '1%' then v_value else '' end;
+      end if;
+      if v_value !~ (case new.match_type when 'phone' then '^\+[1-9][0-9]{6,14}$' else '^\+[1-9][0-9]{0,13}$' end) then
+        v_wanted := case new.match_type when 'phone' then 'a phone number in international form, such as +12022243441'
+          else 'the beginning of a phone number in international form, such as +1202' end;
+      end if;
+    end if;
+  when 'area_code' then
+    v_value := v_digits;
+    if new.value !~ '^\s*\(?[2-9][0-9]{2}\)?\s*$' then
+      v_wanted := 'an area code of three digits, such as 202';
+    end if;
+  when 'email' then
+    v_value := lower(v_value);
+    if v_value !~ '^[^@\s]+@[^@\s]+\.[^@\s]+$' or length(v_value) > 320 then
+      v_wanted := 'an e-mail address, such as anna@example.com';
+    end if;
+  when 'domain' then
+    v_value := lower(regexp_replace(regexp_replace(v_value, '^(\*?\.|.*@)', ''), '\.$', ''));
+    if v_value !~ '^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z][-a-z0-9]{0,61}[a-z0-9]$' then
+      v_wanted := 'a domain, such as example.com';
+    end if;
+  when 'pattern' then
+    v_value := new.value;
+    begin
+      if '' ~ v_value then
+        v_wanted := 'a regular expression that does not match everything';
+      end if;
+    exception when invalid_regular_expression then
+      v_wanted := 'a regular expression, such as ^\+1900; it is none: ' || regexp_replace(sqlerrm, '^.*: ', '');
+    end;
+    -- A back reference makes matching slow without bound.
+    if v_value ~ '\\[1-9]' then
+      v_wanted := 'a regular expression without references such as \1';
+    end if;
+  end case;
+  if v_wanted is not null then
+    perform app.raise('VALIDATION_FAILED', format('The value of a rule on %s must be %s. "%s" is not.',
+      replace(new.match_type, '_', ' '), v_wanted, left(new.value, 100)), 'value');
+  end if;
+  new.value := v_value;
+  return new;
+end
+$$;
+comment on function lists.normalize_filter_rule() is 'Brings the value of a rule into the one form of its kind, or says what is expected.';
+select ddl.trigger('lists.filter_rules', '_200_value',
+  'before insert or update of match_type, value for each row execute function lists.normalize_filter_rule()');
+--! EndIncluded lists/filter_rules.sql
 --! Included lists/enrichment_plans.sql
 -- What is to be learnt about the entries of a list.
 create table if not exists lists.enrichment_plans (
   tenant_id uuid not null default app.tenant_id(),
   id uuid not null default uuidv7(),
   list_id uuid not null,
+  blueprint_id uuid,
   name text not null constraint enrichment_plans_name_check check (length(btrim(name)) between 1 and 200),
   status lists.plan_status not null default 'active',
   is_auto_run boolean not null default false,
@@ -1671,6 +4813,7 @@ create table if not exists lists.enrichment_plans (
   constraint enrichment_plans_pkey primary key (tenant_id, id)
 );
 comment on table lists.enrichment_plans is E'@typeid plan\nThe steps by which the entries of a list are checked and completed.';
+comment on column lists.enrichment_plans.blueprint_id is 'The pipeline that runs; the steps of the plan when empty.';
 comment on column lists.enrichment_plans.is_auto_run is 'Run it on the entries of each finished import of the list.';
 comment on column lists.enrichment_plans.batch_size is 'How many entries a job works on at a time.';
 comment on column lists.enrichment_plans.run_count is 'How often it was run.';
@@ -1678,8 +4821,9 @@ comment on column lists.enrichment_plans.created_by is 'Actor who made the plan.
 create unique index if not exists enrichment_plans_name_key on lists.enrichment_plans (tenant_id, list_id, name) where deleted_at is null;
 create index if not exists enrichment_plans_list_id_idx on lists.enrichment_plans (tenant_id, list_id, id);
 select ddl.foreign_key('lists.enrichment_plans', 'list_id', 'lists.lists', 'cascade', p_index => false);
+select ddl.foreign_key('lists.enrichment_plans', 'blueprint_id', 'pipeline.blueprints', 'no action');
 select ddl.foreign_key('lists.enrichment_plans', 'created_by', 'iam.actors', 'set null');
-select ddl.tenant_table('lists.enrichment_plans', p_insert => '{list_id,name,status,is_auto_run,batch_size}', p_update => '{name,status,is_auto_run,batch_size}');
+select ddl.tenant_table('lists.enrichment_plans', p_insert => '{list_id,blueprint_id,name,status,is_auto_run,batch_size}', p_update => '{blueprint_id,name,status,is_auto_run,batch_size}');
 select ddl.notify_progress('lists.enrichment_plans', 'update');
 --! EndIncluded lists/enrichment_plans.sql
 --! Included lists/enrichment_plan_steps.sql
@@ -1705,6 +4849,7 @@ create unique index if not exists enrichment_plan_steps_block_key
   on lists.enrichment_plan_steps (tenant_id, enrichment_plan_id, block) where deleted_at is null;
 create index if not exists enrichment_plan_steps_enrichment_plan_id_idx on lists.enrichment_plan_steps (tenant_id, enrichment_plan_id, id);
 select ddl.foreign_key('lists.enrichment_plan_steps', 'enrichment_plan_id', 'lists.enrichment_plans', 'cascade', p_index => false);
+comment on constraint enrichment_plan_steps_enrichment_plan_id_fkey on lists.enrichment_plan_steps is '@nestedCreate';
 select ddl.tenant_table('lists.enrichment_plan_steps', p_insert => '{enrichment_plan_id,position,block,config}', p_update => '{position,config}');
 --! EndIncluded lists/enrichment_plan_steps.sql
 --! Included lists/enrichment_queue_jobs.sql
@@ -1754,7 +4899,10 @@ select ddl.foreign_key('lists.enrichment_queue_jobs', 'list_id', 'lists.lists', 
 select ddl.foreign_key('lists.enrichment_queue_jobs', 'list_import_id', 'lists.list_imports', 'set null');
 select ddl.foreign_key('lists.enrichment_queue_jobs', 'leased_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.enrichment_queue_jobs');
-select ddl.enqueue('lists.enrichment_queue_jobs', 'enrich_batch', 'insert');
+select ddl.state_machine('lists.enrichment_queue_jobs', 'status', '{
+  "queued": ["running", "failed", "cancelled"], "running": ["succeeded", "queued", "failed", "cancelled"], "succeeded": [],
+  "failed": ["queued", "cancelled"], "cancelled": ["queued", "failed"]}');
+select ddl.enqueue('lists.enrichment_queue_jobs', 'enrich_batch', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.enrichment_queue_jobs', 'insert', 'enrichment_plan_id', 'lists.enrichment_plans');
 select ddl.notify_progress('lists.enrichment_queue_jobs', 'update', 'enrichment_plan_id', 'lists.enrichment_plans');
 --! EndIncluded lists/enrichment_queue_jobs.sql
@@ -1788,6 +4936,38 @@ select ddl.tenant_table('lists.enrichment_results');
 -- The entry belongs to the tenant, so the reference to it says all; a second one would cost each result 5 µs of about 30.
 alter table lists.enrichment_results drop constraint if exists enrichment_results_tenant_id_fkey;
 --! EndIncluded lists/enrichment_results.sql
+--! Included lists/enrichment_result_totals.sql
+-- What the steps of plans found, kept as results come and change.
+create table if not exists lists.enrichment_result_totals (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  enrichment_plan_id uuid not null,
+  block lists.enrichment_block not null,
+  slot smallint not null default 0,
+  result_count bigint not null default 0,
+  found_count bigint not null default 0,
+  unchanged_count bigint not null default 0,
+  not_found_count bigint not null default 0,
+  invalid_count bigint not null default 0,
+  skipped_count bigint not null default 0,
+  failed_count bigint not null default 0,
+  cost_minor bigint not null default 0,
+  created_at timestamptz not null default now(),
+  constraint enrichment_result_totals_pkey primary key (tenant_id, id)
+) with (fillfactor = 50);
+comment on table lists.enrichment_result_totals is E'@behavior -*\nTotals of the results of a plan''s block, spread over slots; enrichment_coverage adds them up.';
+comment on column lists.enrichment_result_totals.slot is 'Writers at the same time add to different slots.';
+comment on column lists.enrichment_result_totals.cost_minor is 'Cost in the minor unit of the tenant''s currency.';
+create unique index if not exists enrichment_result_totals_block_key on lists.enrichment_result_totals (tenant_id, enrichment_plan_id, block, slot);
+select ddl.foreign_key('lists.enrichment_result_totals', 'enrichment_plan_id', 'lists.enrichment_plans', 'cascade', p_index => false);
+select ddl.tenant_table('lists.enrichment_result_totals', p_system => 'select');
+select ddl.roll_up('lists.enrichment_results', 'lists.enrichment_result_totals', '{"enrichment_plan_id": "j.enrichment_plan_id", "block": "r.block"}', '{
+  "result_count": "true", "found_count": "r.status = ''found''", "unchanged_count": "r.status = ''unchanged''",
+  "not_found_count": "r.status = ''not_found''", "invalid_count": "r.status = ''invalid''",
+  "skipped_count": "r.status = ''skipped''", "failed_count": "r.status = ''failed''"
+}', '{"cost_minor": "r.cost_minor"}',
+  'join lists.enrichment_queue_jobs j on j.tenant_id = r.tenant_id and j.id = r.enrichment_queue_job_id');
+--! EndIncluded lists/enrichment_result_totals.sql
 --! Included lists/run_enrichment_plan.sql
 create or replace function lists.queue_enrichment_run(p_plan lists.enrichment_plans, p_list_import_id uuid) returns lists.enrichment_plans
 language plpgsql security definer set search_path to pg_catalog as $$
@@ -1985,6 +5165,177 @@ return lists.enrichment_progress(plan.id);
 comment on function lists.enrichment_plans_progress(lists.enrichment_plans) is 'How far the last run of the plan is.';
 grant execute on function lists.enrichment_plans_progress(lists.enrichment_plans) to rowhouse_viewer, rowhouse_system;
 --! EndIncluded lists/enrichment_progress.sql
+--! Included lists/rpc_scores.sql
+-- The log of scores: does this number reach this person? A newer score stands beside the older one.
+create table if not exists lists.rpc_scores (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  list_entry_id uuid not null,
+  enrichment_queue_job_id uuid,
+  name text constraint rpc_scores_name_check check (length(name) <= 500),
+  phone_e164 text constraint rpc_scores_phone_e164_check check (phone_e164 ~ '^\+[1-9][0-9]{1,14}$'),
+  features jsonb not null default '{}' constraint rpc_scores_features_check check (jsonb_typeof(features) = 'object'),
+  score float8 not null constraint rpc_scores_score_check check (score between 0 and 1),
+  verdict lists.rpc_verdict not null,
+  method text not null constraint rpc_scores_method_check check (length(btrim(method)) between 1 and 100),
+  method_version text not null constraint rpc_scores_method_version_check check (length(btrim(method_version)) between 1 and 50),
+  scored_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  constraint rpc_scores_pkey primary key (tenant_id, id)
+);
+comment on table lists.rpc_scores is E'@typeid rpc\nHow likely the phone number of an entry reaches the person it names, and why.';
+comment on column lists.rpc_scores.enrichment_queue_job_id is 'The batch in which it was scored.';
+comment on column lists.rpc_scores.name is 'The name that was scored.';
+comment on column lists.rpc_scores.phone_e164 is 'The phone number that was scored, in international form.';
+comment on column lists.rpc_scores.features is 'What the score is made of: a JSON object, feature to figure, such as {"nameSimilarity": 0.91}.';
+comment on column lists.rpc_scores.score is 'From 0, somebody else, to 1, this person.';
+comment on column lists.rpc_scores.method is 'The method that scored, such as record_linkage.';
+comment on column lists.rpc_scores.method_version is 'Version of the method.';
+comment on column lists.rpc_scores.scored_by is 'Actor who scored.';
+create index if not exists rpc_scores_list_entry_id_idx on lists.rpc_scores (tenant_id, list_entry_id, id);
+create index if not exists rpc_scores_verdict_idx on lists.rpc_scores (tenant_id, verdict, id);
+select ddl.foreign_key('lists.rpc_scores', 'list_entry_id', 'lists.list_entries', 'cascade', p_index => false);
+select ddl.foreign_key('lists.rpc_scores', 'enrichment_queue_job_id', 'lists.enrichment_queue_jobs', 'set null');
+select ddl.foreign_key('lists.rpc_scores', 'scored_by', 'iam.actors', 'set null');
+select ddl.append_only('lists.rpc_scores',
+  p_insert => '{list_entry_id,enrichment_queue_job_id,name,phone_e164,features,score,verdict,method,method_version}');
+
+create or replace function lists.list_entries_latest_rpc_score(entry lists.list_entries) returns lists.rpc_scores
+language sql stable set search_path to pg_catalog as $$
+  select s from lists.rpc_scores s where s.tenant_id = entry.tenant_id and s.list_entry_id = entry.id order by s.id desc limit 1
+$$;
+comment on function lists.list_entries_latest_rpc_score(lists.list_entries) is 'The youngest score of the entry''s name and number; the one that counts.';
+grant execute on function lists.list_entries_latest_rpc_score(lists.list_entries) to rowhouse_viewer, rowhouse_system;
+--! EndIncluded lists/rpc_scores.sql
+--! Included lists/connections.sql
+-- Where exports and rows are sent to. How to get there is here; what opens the door is in private.connection_secrets.
+create table if not exists lists.connections (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint connections_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint connections_description_check check (length(description) <= 5000),
+  kind lists.connection_kind not null,
+  status lists.connection_status not null default 'active',
+  config jsonb not null constraint connections_config_check check (jsonb_typeof(config) = 'object'),
+  column_mapping jsonb not null default '[]' constraint connections_column_mapping_check check (jsonb_typeof(column_mapping) = 'array'),
+  last_tested_at timestamptz,
+  last_test_error text,
+  last_used_at timestamptz,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint connections_pkey primary key (tenant_id, id)
+);
+comment on table lists.connections is E'@typeid conn\n@name destinations\nA place that exports are delivered to: a webhook, an FTP or SFTP folder, a bucket, a mailbox.';
+comment on column lists.connections.config is 'How to get there, by kind: webhook {url, method, headers}, ftp {host, port, username, path, isTls}, sftp {host, port, username, path, hostKey}, s3 {bucket, region, endpoint, prefix, isPathStyle}, email {to, cc, subject}. Secrets have no place here.';
+comment on column lists.connections.column_mapping is 'Which columns are sent under which names, in order: an array of {column, name}. As the export has them when empty.';
+comment on column lists.connections.last_test_error is 'What the last test said; nothing when it went well.';
+comment on column lists.connections.created_by is 'Actor who made the connection.';
+create unique index if not exists connections_name_key on lists.connections (tenant_id, name) where deleted_at is null;
+create index if not exists connections_kind_idx on lists.connections (tenant_id, kind, id);
+select ddl.foreign_key('lists.connections', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('lists.connections', p_insert => '{name,description,kind,status,config,column_mapping}',
+  p_update => '{name,description,status,config,column_mapping}', p_write_role => 'rowhouse_admin');
+--! EndIncluded lists/connections.sql
+--! Included lists/connections_config.sql
+create or replace function lists.check_connection_config() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+declare
+  -- Key to type; an exclamation mark stands behind what must be there.
+  v_known jsonb := case new.kind
+    when 'webhook' then '{"url": "string!", "method": "string", "headers": "object"}'
+    when 'ftp' then '{"host": "string!", "port": "number", "username": "string", "path": "string", "isTls": "boolean"}'
+    when 'sftp' then '{"host": "string!", "port": "number", "username": "string!", "path": "string", "hostKey": "string!"}'
+    when 's3' then '{"bucket": "string!", "region": "string!", "endpoint": "string", "prefix": "string", "isPathStyle": "boolean"}'
+    when 'email' then '{"to": "array!", "cc": "array", "subject": "string"}' end::jsonb;
+  v_problem text;
+begin
+  select case
+      when k.value is null then format('There is no setting "%s".', c.key)
+      when c.value is null then format('"%s" is missing.', k.key)
+      when c.value in ('""', '[]') and k.value like '%!' then format('"%s" is empty.', k.key)
+      else format('"%s" must be of type %s, not %s.', k.key, rtrim(k.value, '!'), jsonb_typeof(c.value)) end
+  into v_problem
+  from jsonb_each(new.config) c full join jsonb_each_text(v_known) k on k.key = c.key
+  where k.value is null or (c.value is null and k.value like '%!') or jsonb_typeof(c.value) <> rtrim(k.value, '!')
+    or (c.value in ('""', '[]') and k.value like '%!')
+  order by k.value is null desc, coalesce(c.key, k.key) limit 1;
+  if v_problem is not null then
+    perform app.raise('VALIDATION_FAILED', format('%s The settings of a connection of kind %s are: %s.%s', v_problem, upper(new.kind),
+      (select string_agg(key || case when value like '%!' then ' (needed)' else '' end, ', ' order by n)
+        from jsonb_each_text(v_known) with ordinality u (key, value, n)),
+      case when v_problem ~* '(secret|password|token|access_?key|private_?key)' then ' Secrets are kept apart from them.' else '' end), 'config');
+  end if;
+  v_problem := case
+    when new.config ->> 'url' !~* '^https?://[^\s/@]+(/\S*)?$' then 'The url must begin with https:// or http://, and name no user.'
+    when new.config ->> 'endpoint' !~* '^https?://[^\s/@]+(/\S*)?$' then 'The endpoint must begin with https:// or http://, and name no user.'
+    when new.config ->> 'method' not in ('POST', 'PUT') then 'The method must be POST or PUT.'
+    when new.config ->> 'host' !~ '^[A-Za-z0-9.:-]+$' then 'The host must be a name or an address.'
+    when new.config ->> 'port' !~ '^[1-9][0-9]{0,4}$' or (new.config ->> 'port')::float8 > 65535
+      then 'The port must be a whole number from 1 to 65535.'
+    when concat_ws(E'\n', new.config ->> 'path', new.config ->> 'prefix') ~ '(^|/|\n)\.\.(/|\n|$)' then 'A path must not lead upwards.'
+    when exists (select from jsonb_each(new.config -> 'headers') h
+        where jsonb_typeof(h.value) <> 'string' or h.key !~ '^[A-Za-z0-9-]+$' or h.value #>> '{}' ~ '[\r\n]')
+      then 'A header has a name of letters, digits and hyphens, and one line of text.'
+    when exists (select from jsonb_object_keys(new.config -> 'headers') h where h ~* '^(authorization|cookie|x-api-key|proxy-authorization)$')
+      then 'Headers that hold a secret have no place here.'
+    when exists (select from jsonb_array_elements(coalesce(new.config -> 'to', '[]') || coalesce(new.config -> 'cc', '[]')) a
+        where jsonb_typeof(a) <> 'string' or a #>> '{}' !~ '^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$')
+      then 'Each recipient must be an e-mail address.'
+    when new.config ->> 'subject' ~ '[\r\n]' then 'The subject must be one line.' end;
+  if v_problem is not null then
+    perform app.raise('VALIDATION_FAILED', v_problem, 'config');
+  end if;
+  return new;
+end
+$$;
+comment on function lists.check_connection_config() is 'Checks the settings of a connection by its kind: what is needed is there, and nothing unknown, no secret.';
+select ddl.trigger('lists.connections', '_200_config',
+  'before insert or update of kind, config for each row execute function lists.check_connection_config()');
+
+create or replace function lists.check_connection_columns() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if exists (select from jsonb_array_elements(new.column_mapping) m
+      where jsonb_typeof(m) <> 'object' or coalesce(m ->> 'column', '') = '' or coalesce(m ->> 'name', '') = ''
+        or m - '{column,name}'::text[] <> '{}')
+    or exists (select from jsonb_array_elements(new.column_mapping) m group by m ->> 'name' having count(*) > 1) then
+    perform app.raise('VALIDATION_FAILED',
+      'The column mapping is an array of objects such as {"column": "phone_e164", "name": "Phone"}, each name once.', 'columnMapping');
+  end if;
+  return new;
+end
+$$;
+comment on function lists.check_connection_columns() is 'Checks the form of the column mapping of a connection.';
+select ddl.trigger('lists.connections', '_200_columns',
+  'before insert or update of column_mapping for each row execute function lists.check_connection_columns()');
+--! EndIncluded lists/connections_config.sql
+--! Included lists/connection_secrets.sql
+-- Passwords and keys of connections stand apart from them, where no grant of the API reaches, and encrypted.
+create table if not exists private.connection_secrets (
+  tenant_id uuid not null,
+  connection_id uuid not null,
+  ciphertext bytea not null,
+  key_id text not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint connection_secrets_pkey primary key (tenant_id, connection_id)
+);
+comment on table private.connection_secrets is 'What opens a connection, encrypted by the key of that id; the key itself is not in the database.';
+select ddl.foreign_key('private.connection_secrets', 'connection_id', 'lists.connections', 'cascade', p_index => false);
+select ddl.private_table('private.connection_secrets');
+select ddl.trigger('private.connection_secrets', '_100_stamp', 'before update for each row execute function app.stamp()');
+
+create or replace function lists.connections_has_secret(connection lists.connections) returns boolean
+language sql stable security definer set search_path to pg_catalog as $$
+  select exists (select from private.connection_secrets s
+    where s.tenant_id = app.tenant_id() and s.tenant_id = connection.tenant_id and s.connection_id = connection.id)
+$$;
+comment on function lists.connections_has_secret(lists.connections) is
+  E'@notNull\n@behavior -aggregate -filterBy -orderBy\nWhether a password or key is kept for it. It can be replaced, and never be read.';
+grant execute on function lists.connections_has_secret(lists.connections) to rowhouse_viewer, rowhouse_system;
+--! EndIncluded lists/connection_secrets.sql
 --! Included lists/export_jobs.sql
 -- A request to write a list, or a part of it, to a file.
 create table if not exists lists.export_jobs (
@@ -2000,7 +5351,7 @@ create table if not exists lists.export_jobs (
   total_count bigint,
   row_count bigint not null default 0,
   byte_count bigint not null default 0,
-  delivery jsonb not null default '{}' constraint export_jobs_delivery_check check (jsonb_typeof(delivery) = 'object'),
+  connection_id uuid,
   error_code text,
   error_message text,
   started_by uuid default app.actor_id(),
@@ -2018,15 +5369,20 @@ comment on column lists.export_jobs.tag is 'Tag that exported entries are given.
 comment on column lists.export_jobs.total_count is 'How many entries will be written, once counted.';
 comment on column lists.export_jobs.row_count is 'How many entries were written so far.';
 comment on column lists.export_jobs.byte_count is 'Size of what was written so far, in bytes.';
-comment on column lists.export_jobs.delivery is 'How the file was handed over.';
+comment on column lists.export_jobs.connection_id is 'Where the file is delivered to; nowhere when empty: it can be downloaded.';
 comment on column lists.export_jobs.error_code is 'Code of the error that ended the export.';
 comment on column lists.export_jobs.started_by is 'Actor who started the export.';
 create index if not exists export_jobs_list_id_idx on lists.export_jobs (tenant_id, list_id, id);
 create index if not exists export_jobs_status_idx on lists.export_jobs (tenant_id, status, id);
 select ddl.foreign_key('lists.export_jobs', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.export_jobs', 'started_by', 'iam.actors', 'set null');
+select ddl.foreign_key('lists.export_jobs', 'connection_id', 'lists.connections', 'no action');
 select ddl.tenant_table('lists.export_jobs');
-select ddl.enqueue('lists.export_jobs', 'export_list', 'insert');
+-- A job that failed or was cancelled can be retried; then its export runs once more.
+select ddl.state_machine('lists.export_jobs', 'status', '{
+  "queued": ["running", "failed", "cancelled"], "running": ["succeeded", "queued", "failed", "cancelled"], "succeeded": ["expired"],
+  "failed": ["running"], "cancelled": ["queued", "running", "failed"], "expired": []}');
+select ddl.enqueue('lists.export_jobs', 'export_list', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.export_jobs', 'update');
 --! EndIncluded lists/export_jobs.sql
 --! Included lists/export_files.sql
@@ -2055,6 +5411,49 @@ create index if not exists export_files_expires_at_idx on lists.export_files (ex
 select ddl.foreign_key('lists.export_files', 'export_job_id', 'lists.export_jobs', 'cascade');
 select ddl.tenant_table('lists.export_files');
 --! EndIncluded lists/export_files.sql
+--! Included lists/export_deliveries.sql
+-- Each attempt to hand an exported file over, with what the other side said.
+create table if not exists lists.export_deliveries (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  export_job_id uuid not null,
+  export_file_id uuid,
+  connection_id uuid not null,
+  attempt_number integer not null default 1 constraint export_deliveries_attempt_number_check check (attempt_number >= 1),
+  status lists.export_delivery_status not null default 'pending',
+  destination text not null constraint export_deliveries_destination_check check (length(destination) between 1 and 2000),
+  byte_count bigint not null default 0 constraint export_deliveries_byte_count_check check (byte_count >= 0),
+  checksum text constraint export_deliveries_checksum_check check (checksum ~ '^[0-9a-f]{64}$'),
+  receipt jsonb not null default '{}' constraint export_deliveries_receipt_check check (jsonb_typeof(receipt) = 'object'),
+  error_code text,
+  error_message text,
+  started_at timestamptz,
+  delivered_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint export_deliveries_pkey primary key (tenant_id, id),
+  constraint export_deliveries_delivered_at_check check ((status = 'delivered') = (delivered_at is not null))
+);
+comment on table lists.export_deliveries is E'@typeid delivery\nAn attempt to hand the file of an export over to a connection.';
+comment on column lists.export_deliveries.attempt_number is 'Which attempt for this connection, from 1.';
+comment on column lists.export_deliveries.destination is 'Where exactly it went, without secrets: the address, path or mailbox as it was then.';
+comment on column lists.export_deliveries.byte_count is 'Bytes that were sent.';
+comment on column lists.export_deliveries.checksum is 'SHA-256 of what was sent, hexadecimal.';
+comment on column lists.export_deliveries.receipt is 'What the other side answered: status, message id, ETag, … A JSON object.';
+comment on column lists.export_deliveries.error_code is 'Code of the error, when it failed.';
+create unique index if not exists export_deliveries_attempt_number_key
+  on lists.export_deliveries (tenant_id, export_job_id, connection_id, attempt_number);
+create index if not exists export_deliveries_status_idx on lists.export_deliveries (tenant_id, status, id);
+select ddl.foreign_key('lists.export_deliveries', 'export_job_id', 'lists.export_jobs', 'cascade', p_index => false);
+select ddl.foreign_key('lists.export_deliveries', 'export_file_id', 'lists.export_files', 'set null');
+select ddl.foreign_key('lists.export_deliveries', 'connection_id', 'lists.connections', 'no action');
+comment on constraint export_deliveries_export_job_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
+comment on constraint export_deliveries_export_file_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
+comment on constraint export_deliveries_connection_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
+select ddl.tenant_table('lists.export_deliveries');
+select ddl.state_machine('lists.export_deliveries', 'status',
+  '{"pending": ["sending", "cancelled"], "sending": ["delivered", "failed", "cancelled", "pending"], "failed": [], "delivered": [], "cancelled": []}', '{pending,sending}');
+--! EndIncluded lists/export_deliveries.sql
 --! Included lists/expired_export_files.sql
 grant select on lists.export_files to rowhouse_definer;
 set local role rowhouse_definer;
@@ -2196,5 +5595,3219 @@ $$;
 comment on function lists.cancel_export(uuid) is 'Cancels an export: at once when it waits, within seconds when it runs. Its file is removed.';
 grant execute on function lists.cancel_export(uuid) to rowhouse_member;
 --! EndIncluded lists/cancel_export.sql
+--! Included lists/list_quality.sql
+create or replace view lists.list_quality with (security_invoker = true) as
+select l.tenant_id, l.id as list_id,
+  t.entry_count, t.name_count, t.valid_name_count, t.email_count, t.valid_email_count, t.phone_count, t.valid_phone_count,
+  t.address_count, t.valid_address_count, t.reachable_count,
+  t.reachable_count::float8 / nullif(t.entry_count, 0) as reachable_share,
+  t.promoted_count,   i.duplicate_count, i.rejected_count,
+  t.entry_count - t.enriched_count - t.partial_count - t.failed_count as pending_count, t.enriched_count, t.partial_count, t.failed_count
+from lists.lists l
+cross join lateral (
+  select coalesce(sum(entry_count), 0)::bigint as entry_count,
+    coalesce(sum(name_count), 0)::bigint as name_count, coalesce(sum(valid_name_count), 0)::bigint as valid_name_count,
+    coalesce(sum(email_count), 0)::bigint as email_count, coalesce(sum(valid_email_count), 0)::bigint as valid_email_count,
+    coalesce(sum(phone_count), 0)::bigint as phone_count, coalesce(sum(valid_phone_count), 0)::bigint as valid_phone_count,
+    coalesce(sum(address_count), 0)::bigint as address_count, coalesce(sum(valid_address_count), 0)::bigint as valid_address_count,
+    coalesce(sum(reachable_count), 0)::bigint as reachable_count, coalesce(sum(promoted_count), 0)::bigint as promoted_count,
+    coalesce(sum(enriched_count), 0)::bigint as enriched_count,    coalesce(sum(partial_count), 0)::bigint as partial_count, coalesce(sum(failed_count), 0)::bigint as failed_count
+  from lists.list_entry_totals t where t.tenant_id = l.tenant_id and t.list_id = l.id
+) t
+cross join lateral (
+  select coalesce(sum(filled_count + overwritten_count + skipped_count), 0)::bigint as duplicate_count,
+    coalesce(sum(rejected_count), 0)::bigint as rejected_count
+  from lists.list_imports i where i.tenant_id = l.tenant_id and i.list_id = l.id and i.status = 'completed' and not i.is_dry_run
+) i
+where l.deleted_at is null;
+comment on view lists.list_quality is
+  E'@behavior -type:node -query:resource:single\n@primaryKey tenant_id,list_id\n@foreignKey (tenant_id, list_id) references lists.lists (tenant_id, id)|@fieldName list|@foreignFieldName quality\nHow good the data of a list is: how many entries have what, and how much of it is valid.';
+comment on column lists.list_quality.entry_count is E'@notNull\nLiving entries.';
+comment on column lists.list_quality.name_count is E'@notNull\nEntries with a name.';
+comment on column lists.list_quality.valid_name_count is E'@notNull\nEntries whose name was found valid.';
+comment on column lists.list_quality.email_count is E'@notNull\nEntries with an e-mail address.';
+comment on column lists.list_quality.valid_email_count is E'@notNull\nEntries whose e-mail address was found valid.';
+comment on column lists.list_quality.phone_count is E'@notNull\nEntries with a phone number.';
+comment on column lists.list_quality.valid_phone_count is E'@notNull\nEntries whose phone number was found valid.';
+comment on column lists.list_quality.address_count is E'@notNull\nEntries with a postal address, or a part of one.';
+comment on column lists.list_quality.valid_address_count is E'@notNull\nEntries whose postal address was found valid.';
+comment on column lists.list_quality.reachable_count is E'@notNull\nEntries with a valid phone number or a valid e-mail address.';
+comment on column lists.list_quality.reachable_share is 'Share of the entries that can be reached, from 0 to 1; none for an empty list.';
+comment on column lists.list_quality.promoted_count is E'@notNull\nEntries that became a contact or a lead.';
+comment on column lists.list_quality.duplicate_count is E'@notNull\nRows of imported files that turned out to be duplicates of entries.';
+comment on column lists.list_quality.rejected_count is E'@notNull\nRows of imported files that could not be read.';
+comment on column lists.list_quality.pending_count is E'@notNull\nEntries that were not enriched yet, or have changed since.';
+comment on column lists.list_quality.enriched_count is E'@notNull\nEntries of which every step of enrichment ended well.';
+comment on column lists.list_quality.partial_count is E'@notNull\nEntries of which some steps of enrichment failed.';
+comment on column lists.list_quality.failed_count is E'@notNull\nEntries of which every step of enrichment failed.';
+grant select on lists.list_quality to rowhouse_viewer, rowhouse_system;
+--! EndIncluded lists/list_quality.sql
+--! Included lists/enrichment_coverage.sql
+create or replace view lists.enrichment_coverage with (security_invoker = true) as
+select s.tenant_id, s.id as enrichment_plan_step_id, s.enrichment_plan_id, p.list_id, s.block,
+  e.entry_count, greatest(e.entry_count - t.result_count, 0) as pending_count,
+  t.found_count, t.unchanged_count, t.not_found_count, t.invalid_count, t.skipped_count, t.failed_count,
+  least(t.result_count::float8 / nullif(e.entry_count, 0), 1) as covered_share, t.cost_minor
+from lists.enrichment_plan_steps s
+join lists.enrichment_plans p on p.tenant_id = s.tenant_id and p.id = s.enrichment_plan_id and p.deleted_at is null
+cross join lateral (
+  select coalesce(sum(entry_count), 0)::bigint as entry_count
+  from lists.list_entry_totals t where t.tenant_id = p.tenant_id and t.list_id = p.list_id
+) e
+cross join lateral (
+  select coalesce(sum(result_count), 0)::bigint as result_count, coalesce(sum(found_count), 0)::bigint as found_count,
+    coalesce(sum(unchanged_count), 0)::bigint as unchanged_count, coalesce(sum(not_found_count), 0)::bigint as not_found_count,
+    coalesce(sum(invalid_count), 0)::bigint as invalid_count, coalesce(sum(skipped_count), 0)::bigint as skipped_count,
+    coalesce(sum(failed_count), 0)::bigint as failed_count, coalesce(sum(cost_minor), 0)::bigint as cost_minor
+  from lists.enrichment_result_totals t
+  where t.tenant_id = s.tenant_id and t.enrichment_plan_id = s.enrichment_plan_id and t.block = s.block
+) t
+where s.deleted_at is null;
+comment on view lists.enrichment_coverage is
+  E'@behavior -type:node -query:resource:single -resource:aggregates -resource:groupedAggregates\n@primaryKey tenant_id,enrichment_plan_step_id\n@foreignKey (tenant_id, enrichment_plan_step_id) references lists.enrichment_plan_steps (tenant_id, id)|@fieldName step|@foreignFieldName coverage\n@foreignKey (tenant_id, enrichment_plan_id) references lists.enrichment_plans (tenant_id, id)|@fieldName plan|@foreignFieldName coverage\n@foreignKey (tenant_id, list_id) references lists.lists (tenant_id, id)|@fieldName list|@foreignFieldName enrichmentCoverage\nHow far the entries of a list are enriched by a step of a plan, what it found, and what it cost. Results of entries deleted since are counted, too.';
+comment on column lists.enrichment_coverage.block is E'@notNull\nWhat the step looks at.';
+comment on column lists.enrichment_coverage.entry_count is E'@notNull\nLiving entries of the list.';
+comment on column lists.enrichment_coverage.pending_count is E'@notNull\nEntries that the step has not looked at.';
+comment on column lists.enrichment_coverage.found_count is E'@notNull\nEntries of which something was learnt.';
+comment on column lists.enrichment_coverage.unchanged_count is E'@notNull\nEntries of which everything was right already.';
+comment on column lists.enrichment_coverage.not_found_count is E'@notNull\nEntries of which nothing is known.';
+comment on column lists.enrichment_coverage.invalid_count is E'@notNull\nEntries of which something is wrong.';
+comment on column lists.enrichment_coverage.skipped_count is E'@notNull\nEntries in which there was nothing to look at.';
+comment on column lists.enrichment_coverage.failed_count is E'@notNull\nEntries for which the step failed.';
+comment on column lists.enrichment_coverage.covered_share is 'Share of the entries that the step has looked at, from 0 to 1; none for an empty list.';
+comment on column lists.enrichment_coverage.cost_minor is E'@notNull\nWhat it cost, in the minor unit of the tenant''s currency.';
+grant select on lists.enrichment_coverage to rowhouse_viewer, rowhouse_system;
+--! EndIncluded lists/enrichment_coverage.sql
+--! Included lists/export_volume.sql
+create or replace view lists.export_volume with (security_invoker = true) as
+select e.tenant_id, (e.finished_at at time zone t.time_zone)::date as day, e.format,
+  count(*) as export_count, sum(e.row_count)::bigint as row_count, sum(e.byte_count)::bigint as byte_count
+from lists.export_jobs e
+join iam.tenants t on t.id = e.tenant_id
+where e.status in ('succeeded', 'expired') and e.finished_at is not null
+group by e.tenant_id, 2, e.format;
+comment on view lists.export_volume is
+  E'@behavior -type:node -query:resource:single\n@primaryKey tenant_id,day,format\nHow much was exported on a day, as days are in the tenant''s time zone, by format.';
+comment on column lists.export_volume.day is 'The day on which the exports ended, in the tenant''s time zone.';
+comment on column lists.export_volume.format is 'Format of the files.';
+comment on column lists.export_volume.export_count is E'@notNull\nExports that succeeded.';
+comment on column lists.export_volume.row_count is E'@notNull\nEntries that they wrote.';
+comment on column lists.export_volume.byte_count is E'@notNull\nBytes that they wrote.';
+grant select on lists.export_volume to rowhouse_viewer, rowhouse_system;
+--! EndIncluded lists/export_volume.sql
 --! EndIncluded lists/index.sql
+--! Included outreach/index.sql
+-- Messages to people: templates, segments, campaigns, sequences, workflows.
+create schema if not exists outreach;
+comment on schema outreach is 'Messages to people: templates, segments, campaigns, sequences, workflows.';
+grant usage on schema outreach to rowhouse_viewer, rowhouse_system, rowhouse_definer;
+
+--! Included outreach/messaging.sql
+-- Templates, segments, messages, campaigns.
+--! Included outreach/types_messaging.sql
+select ddl.enum('outreach.template_status', '{
+  "draft": "No version of it was published yet.", "active": "It can be sent, in the version that was published last.",
+  "archived": "It is kept, and out of the way."
+}', 'Where a template stands.');
+select ddl.enum('outreach.template_version_status', '{
+  "draft": "Is being written, and may change.", "published": "Can be sent, and never changes again."
+}', 'Where a version of a template stands.');
+select ddl.enum('outreach.hsm_status', '{
+  "draft": "Was not handed in yet.", "submitted": "WhatsApp looks at it.", "approved": "It may be sent.", "rejected": "WhatsApp refused it.",
+  "paused": "WhatsApp stopped it for a while, because recipients complained.", "disabled": "WhatsApp stopped it for good."
+}', 'Where the approval of a template by WhatsApp stands.');
+select ddl.enum('outreach.hsm_category', '{
+  "marketing": "Offers and news.", "utility": "About something that the recipient did, such as an order.", "authentication": "A code to sign in by."
+}', 'What WhatsApp takes a template for, and charges it as.');
+select ddl.enum('outreach.prompt_purpose', '{
+  "write_message": "Writes a message.", "rewrite": "Says something in other words.", "summarize": "Makes something shorter.",
+  "classify_reply": "Finds out what a reply means.", "research": "Finds out about a company or person."
+}', 'What a prompt is for.');
+select ddl.enum('outreach.segment_type', '{
+  "static": "Contacts are put in and taken out by hand.", "dynamic": "Its rules say who is in."
+}', 'How contacts come into a segment.');
+select ddl.enum('outreach.segment_operator', '{
+  "equals": "Is this value.", "not_equals": "Is not this value.", "contains": "Contains this text.", "not_contains": "Does not contain this text.",
+  "starts_with": "Begins with this text.", "ends_with": "Ends with this text.", "in": "Is one of these values.", "not_in": "Is none of these values.",
+  "greater_than": "Is more or later.", "greater_or_equal": "Is this, or more or later.", "less_than": "Is less or earlier.",
+  "less_or_equal": "Is this, or less or earlier.", "between": "Lies between two values, or is one of them.",
+  "within_last_days": "Lies at most so many days back.", "not_within_last_days": "Lies more than so many days back, or is empty.",
+  "is_set": "Is not empty.", "is_not_set": "Is empty."
+}', 'How a rule of a segment compares.');
+select ddl.enum('outreach.segment_member_reason', '{
+  "rule": "The rules of the segment say so.", "manual": "Somebody put it in.", "import": "It came in with an import.", "automation": "An automation or workflow put it in."
+}', 'Why a contact is in a segment.');
+select ddl.enum('outreach.direction', '{"outbound": "From the tenant.", "inbound": "To the tenant."}', 'Which way a message goes.');
+select ddl.enum('outreach.message_status', '{
+  "queued": "Waits to be sent.", "sending": "Is being handed to the provider.", "sent": "The provider has it.", "delivered": "It arrived.",
+  "bounced": "It came back.", "failed": "Sending failed, and may be tried again.", "dead": "Sending failed for good; its dead letter can be replayed.",
+  "suppressed": "It was not sent: consent, a filter rule or the like forbade it.", "cancelled": "Somebody stopped it before it was sent.",
+  "received": "It came in."
+}', 'Where a message stands.');
+select ddl.enum('outreach.message_source', '{
+  "campaign": "A campaign.", "sequence": "A step of a sequence.", "workflow": "A run of a workflow.", "direct": "None of these: somebody wrote it, or it came in."
+}', 'What brought a message about.');
+select ddl.enum('outreach.delivery_event', '{
+  "queued": "It was queued.", "sending": "It was handed to the provider.", "sent": "The provider took it.", "delivered": "It arrived.",
+  "opened": "It was opened.", "clicked": "A link in it was followed.", "replied": "It was answered.", "bounced": "It came back.",
+  "complained": "The recipient reported it as spam.", "unsubscribed": "The recipient wants no more of these.", "failed": "Sending failed.",
+  "retried": "It was queued once more.", "dead": "It was given up.", "suppressed": "It was not sent on purpose.", "cancelled": "It was stopped.",
+  "received": "It came in."
+}', 'What happened to a message.');
+select ddl.enum('outreach.campaign_status', '{
+  "draft": "Is being written.", "scheduled": "Starts by itself at its time.", "running": "Its messages go out.", "paused": "It is stopped, and can go on.",
+  "completed": "Every recipient was dealt with.", "cancelled": "It was stopped for good."
+}', 'Where a campaign stands.');
+select ddl.enum('outreach.recipient_status', '{
+  "pending": "Its turn has not come.", "queued": "Its message waits to be sent.", "sent": "Its message went out.", "delivered": "Its message arrived.",
+  "opened": "It opened the message.", "clicked": "It followed a link.", "replied": "It answered.", "bounced": "The message came back.",
+  "unsubscribed": "It wants no more messages.", "failed": "The message could not be sent.", "skipped": "It was left out: consent, a filter rule or the like forbade it."
+}', 'How far a campaign came with a recipient: the most telling thing that happened.');
+--! EndIncluded outreach/types_messaging.sql
+--! Included outreach/template_categories.sql
+-- A tree of categories, at most ten levels deep, that templates are kept in.
+create table if not exists outreach.template_categories (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  parent_id uuid constraint template_categories_parent_id_check check (parent_id <> id),
+  name text not null constraint template_categories_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint template_categories_description_check check (length(description) <= 5000),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint template_categories_pkey primary key (tenant_id, id)
+);
+comment on table outreach.template_categories is E'@typeid tcat\nA drawer for templates; it can lie in another one, at most ten deep.';
+comment on column outreach.template_categories.parent_id is 'The category it lies in; none at the top.';
+create unique index if not exists template_categories_name_key
+  on outreach.template_categories (tenant_id, parent_id, name) nulls not distinct where deleted_at is null;
+create index if not exists template_categories_name_idx on outreach.template_categories (tenant_id, name);
+select ddl.foreign_key('outreach.template_categories', 'parent_id', 'outreach.template_categories', 'restrict');
+comment on constraint template_categories_parent_id_fkey on outreach.template_categories is E'@fieldName parent\n@foreignFieldName children';
+select ddl.tenant_table('outreach.template_categories', p_insert => '{parent_id,name,description}', p_update => '{parent_id,name,description}');
+
+create or replace function outreach.guard_template_category_tree() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_category record;
+begin
+  -- Two who move A under B and B under A at once take turns, and the second one sees what the first did.
+  perform pg_advisory_xact_lock(hashtext('outreach.template_categories'), hashtext(n.tenant_id::text))
+  from (select distinct tenant_id from new_rows where parent_id is not null) n order by n.tenant_id;
+  with recursive up as (
+    select n.tenant_id, n.id as start_id, n.parent_id, 1 as level from new_rows n where n.parent_id is not null
+    union all
+    select u.tenant_id, u.start_id, c.parent_id, u.level + 1
+    from up u join outreach.template_categories c on c.tenant_id = u.tenant_id and c.id = u.parent_id
+    where u.parent_id <> u.start_id and u.level <= 10
+  ), down as (
+    select n.tenant_id, n.id as start_id, n.id, 0 as level from new_rows n where n.parent_id is not null
+    union all
+    select d.tenant_id, d.start_id, c.id, d.level + 1
+    from down d join outreach.template_categories c on c.tenant_id = d.tenant_id and c.parent_id = d.id
+    where d.level <= 10
+  )
+  select c.name, coalesce(bool_or(u.parent_id = u.start_id), false) as is_cycle into v_category
+  from up u join outreach.template_categories c on c.tenant_id = u.tenant_id and c.id = u.start_id
+  group by c.tenant_id, c.id, c.name
+  having bool_or(u.parent_id = u.start_id)
+    or max(u.level) filter (where u.parent_id is not null) + 1
+      + (select max(d.level) from down d where d.tenant_id = c.tenant_id and d.start_id = c.id) > 10
+  order by 2 desc limit 1;
+  if v_category.is_cycle then
+    perform app.raise('CONFLICT', format('Category "%s" cannot lie within itself. Choose a category outside of it.', v_category.name), 'parentId');
+  elsif found then
+    perform app.raise('LIMIT_EXCEEDED', format('Categories are at most 10 levels deep, and "%s" or one within it would lie deeper. Choose a category nearer to the top.',
+      v_category.name), 'parentId', '{"limit": 10}');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_template_category_tree() is 'Keeps categories a tree of at most ten levels.';
+select ddl.trigger('outreach.template_categories', '_200_tree_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_template_category_tree()');
+select ddl.trigger('outreach.template_categories', '_200_tree_on_update',
+  'after update referencing new table as new_rows for each statement execute function outreach.guard_template_category_tree()');
+
+create or replace function outreach.guard_template_category_deletion() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_category record;
+begin
+  select p.name as parent, c.name as child, p.deleted_at is not null and o.deleted_at is null as is_deletion into v_category
+  from outreach.template_categories c
+  join outreach.template_categories p on p.tenant_id = c.tenant_id and p.id = c.parent_id
+  join new_rows n on n.tenant_id = c.tenant_id and n.id in (c.id, p.id)
+  join old_rows o on o.tenant_id = n.tenant_id and o.id = n.id
+  where c.deleted_at is null and p.deleted_at is not null
+    and (n.id = p.id and o.deleted_at is null or n.id = c.id and (o.deleted_at is not null or o.parent_id is distinct from n.parent_id))
+  limit 1;
+  if v_category.is_deletion then
+    perform app.raise('CONFLICT', format('Category "%s" still has "%s" in it. Move or delete that first.', v_category.parent, v_category.child), 'deletedAt');
+  elsif found then
+    perform app.raise('CONFLICT', format('Category "%s" lies in "%s", which is deleted. Restore that first, or choose another one.',
+      v_category.child, v_category.parent), 'parentId');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_template_category_deletion() is 'Keeps living categories out of deleted ones.';
+select ddl.trigger('outreach.template_categories', '_210_deletion', $$after update referencing old table as old_rows new table as new_rows
+  for each statement execute function outreach.guard_template_category_deletion()$$);
+--! EndIncluded outreach/template_categories.sql
+--! Included outreach/templates.sql
+-- A template has a name and a channel; what it says stands in its versions.
+create table if not exists outreach.templates (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  category_id uuid,
+  current_version_id uuid,
+  name text not null constraint templates_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint templates_description_check check (length(description) <= 5000),
+  channel crm.channel not null,
+  status outreach.template_status not null generated always as (
+    case when archived_at is not null then 'archived' when current_version_id is not null then 'active' else 'draft' end) stored,
+  created_by uuid default app.actor_id(),
+  archived_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint templates_pkey primary key (tenant_id, id)
+);
+comment on table outreach.templates is E'@typeid tpl\nA message that is written once and sent many times. What it says stands in its versions.';
+comment on column outreach.templates.category_id is 'The drawer it lies in.';
+comment on column outreach.templates.current_version_id is 'The version that is sent: the last one published.';
+comment on column outreach.templates.channel is 'What it can be sent by; a template keeps its channel.';
+comment on column outreach.templates.created_by is 'Actor who made the template.';
+create unique index if not exists templates_name_key on outreach.templates (tenant_id, channel, name) where deleted_at is null;
+create index if not exists templates_category_id_idx on outreach.templates (tenant_id, category_id, name);
+create index if not exists templates_status_idx on outreach.templates (tenant_id, status, id);
+create index if not exists templates_channel_idx on outreach.templates (tenant_id, channel, id);
+create index if not exists templates_created_at_idx on outreach.templates (tenant_id, created_at);
+select ddl.foreign_key('outreach.templates', 'category_id', 'outreach.template_categories', 'restrict', p_index => false);
+select ddl.foreign_key('outreach.templates', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('outreach.templates', p_insert => '{category_id,name,description,channel}', p_update => '{category_id,name,description}');
+comment on constraint templates_category_id_fkey on outreach.templates is E'@fieldName category\n@foreignFieldName templates';
+--! EndIncluded outreach/templates.sql
+--! Included outreach/template_versions.sql
+-- What a template says, as it was at a time: a draft changes, what was published never does.
+create table if not exists outreach.template_versions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  template_id uuid not null,
+  version integer not null constraint template_versions_version_check check (version >= 1),
+  status outreach.template_version_status not null default 'draft',
+  subject text constraint template_versions_subject_check check (length(subject) between 1 and 1000),
+  body text not null default '' constraint template_versions_body_check check (length(body) <= 500000),
+  body_html text constraint template_versions_body_html_check check (length(body_html) between 1 and 2000000),
+  variables jsonb not null default '[]',
+  changelog text constraint template_versions_changelog_check check (length(changelog) <= 5000),
+  created_by uuid default app.actor_id(),
+  published_by uuid,
+  published_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint template_versions_pkey primary key (tenant_id, id),
+  constraint template_versions_published_at_check check ((status = 'published') = (published_at is not null)),
+  -- Each element is an object with a name; in strict mode a missing one makes the count differ.
+  constraint template_versions_variables_check check (case when jsonb_typeof(variables) = 'array' then jsonb_array_length(variables)
+    = jsonb_array_length(jsonb_path_query_array(variables,
+      'strict $[*] ? (@.type() == "object" && @."name" like_regex "^[a-zA-Z][a-zA-Z0-9_.]{0,99}$")', '{}', true)) else false end)
+);
+comment on table outreach.template_versions is E'@typeid tplv\nWhat a template says in one version. A message stays on its version.';
+comment on column outreach.template_versions.version is 'Counts from 1 within the template.';
+comment on column outreach.template_versions.subject is 'Subject line of an e-mail; placeholders as in the body.';
+comment on column outreach.template_versions.body is 'The text, with placeholders such as {{firstName}}.';
+comment on column outreach.template_versions.body_html is 'The text as HTML, for e-mail.';
+comment on column outreach.template_versions.variables is
+  'What the placeholders stand for: an array of {name, description, default, isRequired}, of which only the name must be there.';
+comment on column outreach.template_versions.changelog is 'What is new in this version.';
+create unique index if not exists template_versions_template_id_version_key on outreach.template_versions (tenant_id, template_id, version);
+create unique index if not exists template_versions_draft_key on outreach.template_versions (tenant_id, template_id) where status = 'draft';
+select ddl.foreign_key('outreach.template_versions', 'template_id', 'outreach.templates', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.template_versions', 'created_by', 'iam.actors', 'set null');
+select ddl.foreign_key('outreach.template_versions', 'published_by', 'iam.actors', 'set null');
+comment on constraint template_versions_template_id_fkey on outreach.template_versions is E'@nestedCreate\n@foreignFieldName versions';
+select ddl.tenant_table('outreach.template_versions', p_insert => '{template_id,subject,body,body_html,variables,changelog}',
+  p_update => '{subject,body,body_html,variables,changelog}');
+select ddl.state_machine('outreach.template_versions', 'status', '{"draft": ["published"], "published": []}');
+
+create or replace function outreach.guard_published_template_version() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('Version %s of the template is published and never changes. Make a new draft by newTemplateVersion.', old.version));
+  return null;
+end
+$$;
+comment on function outreach.guard_published_template_version() is 'Refuses a change of a published version.';
+select ddl.trigger('outreach.template_versions', '_200_published', $$before update or delete for each row
+  when (old.status = 'published' and pg_trigger_depth() = 0) execute function outreach.guard_published_template_version()$$);
+
+create or replace function outreach.number_template_version() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  -- Two who write the next version at once take turns.
+  perform from outreach.templates where tenant_id = new.tenant_id and id = new.template_id for no key update;
+  select coalesce(max(version), 0) + 1 into new.version
+  from outreach.template_versions where tenant_id = new.tenant_id and template_id = new.template_id;
+  return new;
+end
+$$;
+comment on function outreach.number_template_version() is 'Gives a new version the next number of its template.';
+select ddl.trigger('outreach.template_versions', '_300_number',
+  'before insert for each row when (new.version is null) execute function outreach.number_template_version()');
+--! EndIncluded outreach/template_versions.sql
+--! Included outreach/templates_current_version.sql
+-- Templates and versions point at each other; the version that is sent comes after both.
+select ddl.foreign_key('outreach.templates', 'current_version_id', 'outreach.template_versions', 'set null');
+comment on constraint templates_current_version_id_fkey on outreach.templates is E'@fieldName currentVersion\n@foreignFieldName currentOf';
+
+create or replace function outreach.guard_current_version() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if not exists (select from outreach.template_versions v
+    where v.tenant_id = new.tenant_id and v.id = new.current_version_id and v.template_id = new.id and v.status = 'published') then
+    perform app.raise('CONFLICT', format('Version %s is not a published version of template "%s".', new.current_version_id, new.name), 'currentVersionId');
+  end if;
+  return new;
+end
+$$;
+comment on function outreach.guard_current_version() is 'Sees that a template points at a published version of its own.';
+select ddl.trigger('outreach.templates', '_200_current_version', $$before insert or update of current_version_id for each row
+  when (new.current_version_id is not null) execute function outreach.guard_current_version()$$);
+
+create or replace function outreach.templates_variables(template outreach.templates) returns jsonb
+language sql stable set search_path to pg_catalog
+return (select v.variables from outreach.template_versions v where v.tenant_id = template.tenant_id and v.id = template.current_version_id);
+comment on function outreach.templates_variables(outreach.templates) is
+  E'@behavior -aggregate -filterBy -orderBy\nWhat the placeholders of the current version stand for; null while there is none.';
+grant execute on function outreach.templates_variables(outreach.templates) to rowhouse_viewer, rowhouse_system;
+--! EndIncluded outreach/templates_current_version.sql
+--! Included outreach/publish_template.sql
+create or replace function outreach.publish_template(template_id uuid) returns outreach.templates
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_template outreach.templates;
+  v_version outreach.template_versions;
+begin
+  select * into v_template from outreach.templates t
+  where t.tenant_id = app.tenant_id() and t.id = publish_template.template_id and t.deleted_at is null for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no template %s.', template_id), 'templateId');
+  end if;
+  if v_template.archived_at is not null then
+    perform app.raise('INVALID_STATE', format('Template "%s" is archived. Bring it back by unarchiveTemplate first.', v_template.name), 'templateId');
+  end if;
+  select * into v_version from outreach.template_versions v
+  where v.tenant_id = v_template.tenant_id and v.template_id = v_template.id and v.status = 'draft' for update;
+  if not found then
+    perform app.raise('INVALID_STATE', format('Template "%s" has no draft. Make one by newTemplateVersion first.', v_template.name), 'templateId');
+  end if;
+  if btrim(v_version.body) = '' and v_version.body_html is null then
+    perform app.raise('VALIDATION_FAILED', format('Version %s of template "%s" says nothing.', v_version.version, v_template.name), 'body');
+  end if;
+  if v_template.channel = 'email' and v_version.subject is null then
+    perform app.raise('VALIDATION_FAILED', format('Version %s of template "%s" has no subject, and an e-mail needs one.', v_version.version, v_template.name), 'subject');
+  end if;
+  update outreach.template_versions
+  set status = 'published', published_at = now(), published_by = app.actor_id()
+  where tenant_id = v_version.tenant_id and id = v_version.id;
+  update outreach.templates set current_version_id = v_version.id
+  where tenant_id = v_template.tenant_id and id = v_template.id
+  returning * into v_template;
+  return v_template;
+end
+$$;
+comment on function outreach.publish_template(uuid) is
+  'Publishes the draft of a template: from now on new messages take that version, and it never changes again.';
+grant execute on function outreach.publish_template(uuid) to rowhouse_manager;
+--! EndIncluded outreach/publish_template.sql
+--! Included outreach/new_template_version.sql
+create or replace function outreach.new_template_version(template_id uuid, changelog text default null) returns outreach.template_versions
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_template outreach.templates;
+  v_draft integer;
+  v_version outreach.template_versions;
+begin
+  select * into v_template from outreach.templates t
+  where t.tenant_id = app.tenant_id() and t.id = new_template_version.template_id and t.deleted_at is null for no key update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no template %s.', template_id), 'templateId');
+  end if;
+  select v.version into v_draft from outreach.template_versions v
+  where v.tenant_id = v_template.tenant_id and v.template_id = v_template.id and v.status = 'draft';
+  if found then
+    perform app.raise('CONFLICT', format('Version %s of template "%s" is a draft already. Change or publish that.', v_draft, v_template.name), 'templateId');
+  end if;
+  -- Begins as a copy of what is sent now; empty, when there is none.
+  insert into outreach.template_versions (tenant_id, template_id, subject, body, body_html, variables, changelog)
+  select v_template.tenant_id, v_template.id, v.subject, coalesce(v.body, ''), v.body_html, coalesce(v.variables, '[]'), new_template_version.changelog
+  from (values (v_template.current_version_id)) t (id)
+  left join outreach.template_versions v on v.tenant_id = v_template.tenant_id and v.id = t.id
+  returning * into v_version;
+  return v_version;
+end
+$$;
+comment on function outreach.new_template_version(uuid, text) is
+  'Makes a draft of the next version, as a copy of the version that is sent now. A template has one draft at a time.';
+grant execute on function outreach.new_template_version(uuid, text) to rowhouse_member;
+--! EndIncluded outreach/new_template_version.sql
+--! Included outreach/archive_template.sql
+create or replace function outreach.archive_template(template_id uuid) returns outreach.templates
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_template outreach.templates;
+begin
+  update outreach.templates t set archived_at = coalesce(t.archived_at, now())
+  where t.tenant_id = app.tenant_id() and t.id = archive_template.template_id and t.deleted_at is null
+  returning * into v_template;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no template %s.', template_id), 'templateId');
+  end if;
+  return v_template;
+end
+$$;
+comment on function outreach.archive_template(uuid) is 'Puts a template out of the way: no new campaign takes it. What uses it goes on.';
+grant execute on function outreach.archive_template(uuid) to rowhouse_member;
+--! EndIncluded outreach/archive_template.sql
+--! Included outreach/unarchive_template.sql
+create or replace function outreach.unarchive_template(template_id uuid) returns outreach.templates
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_template outreach.templates;
+begin
+  update outreach.templates t set archived_at = null
+  where t.tenant_id = app.tenant_id() and t.id = unarchive_template.template_id and t.deleted_at is null
+  returning * into v_template;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no template %s.', template_id), 'templateId');
+  end if;
+  return v_template;
+end
+$$;
+comment on function outreach.unarchive_template(uuid) is 'Brings an archived template back.';
+grant execute on function outreach.unarchive_template(uuid) to rowhouse_member;
+--! EndIncluded outreach/unarchive_template.sql
+--! Included outreach/whatsapp_hsm_approvals.sql
+-- WhatsApp allows a business to begin a conversation only by templates that it approved, one approval per version and language.
+create table if not exists outreach.whatsapp_hsm_approvals (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  template_id uuid not null,
+  template_version_id uuid not null,
+  hsm_namespace text constraint whatsapp_hsm_approvals_hsm_namespace_check check (length(hsm_namespace) between 1 and 200),
+  hsm_name text constraint whatsapp_hsm_approvals_hsm_name_check check (hsm_name ~ '^[a-z0-9_]+$' and length(hsm_name) <= 512),
+  language text not null default 'en' constraint whatsapp_hsm_approvals_language_check check (language ~ '^[a-z]{2,3}(_[A-Z]{2})?$'),
+  category outreach.hsm_category not null default 'marketing',
+  status outreach.hsm_status not null default 'draft',
+  external_id text constraint whatsapp_hsm_approvals_external_id_check check (length(external_id) between 1 and 200),
+  rejection_reason text constraint whatsapp_hsm_approvals_rejection_reason_check check (length(rejection_reason) <= 5000),
+  created_by uuid default app.actor_id(),
+  submitted_at timestamptz,
+  decided_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint whatsapp_hsm_approvals_pkey primary key (tenant_id, id),
+  constraint whatsapp_hsm_approvals_submitted_at_check check ((status = 'draft') = (submitted_at is null))
+);
+comment on table outreach.whatsapp_hsm_approvals is E'@typeid hsm\nThat WhatsApp was asked to allow a version of a template in one language, and what it said.';
+comment on column outreach.whatsapp_hsm_approvals.template_version_id is 'The version that is approved, as it is.';
+comment on column outreach.whatsapp_hsm_approvals.hsm_namespace is 'Namespace of the WhatsApp account.';
+comment on column outreach.whatsapp_hsm_approvals.hsm_name is 'Name of the template at WhatsApp.';
+comment on column outreach.whatsapp_hsm_approvals.language is 'Language code as WhatsApp writes it, such as en or pt_BR.';
+comment on column outreach.whatsapp_hsm_approvals.external_id is 'Id of the template at WhatsApp.';
+comment on column outreach.whatsapp_hsm_approvals.rejection_reason is 'What WhatsApp did not like.';
+comment on column outreach.whatsapp_hsm_approvals.decided_at is 'When WhatsApp last decided.';
+comment on column outreach.whatsapp_hsm_approvals.created_by is 'Actor who prepared it.';
+create unique index if not exists whatsapp_hsm_approvals_template_version_id_language_key
+  on outreach.whatsapp_hsm_approvals (tenant_id, template_version_id, language) where deleted_at is null;
+create index if not exists whatsapp_hsm_approvals_status_idx on outreach.whatsapp_hsm_approvals (tenant_id, status, id);
+select ddl.foreign_key('outreach.whatsapp_hsm_approvals', 'template_id', 'outreach.templates', 'cascade');
+select ddl.foreign_key('outreach.whatsapp_hsm_approvals', 'template_version_id', 'outreach.template_versions', 'cascade');
+select ddl.foreign_key('outreach.whatsapp_hsm_approvals', 'created_by', 'iam.actors', 'set null');
+comment on constraint whatsapp_hsm_approvals_template_id_fkey on outreach.whatsapp_hsm_approvals is E'@foreignFieldName hsmApprovals';
+comment on constraint whatsapp_hsm_approvals_template_version_id_fkey on outreach.whatsapp_hsm_approvals is E'@foreignFieldName hsmApprovals';
+select ddl.tenant_table('outreach.whatsapp_hsm_approvals', p_insert => '{template_id,template_version_id,hsm_namespace,hsm_name,language,category}',
+  p_update => '{hsm_namespace,hsm_name,category}');
+select ddl.state_machine('outreach.whatsapp_hsm_approvals', 'status', '{
+  "draft": ["submitted"], "submitted": ["approved", "rejected"], "approved": ["paused", "disabled"],
+  "paused": ["approved", "disabled"], "rejected": ["submitted"], "disabled": []}', '{draft}');
+
+create or replace function outreach.guard_hsm_approval() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select t.name, t.channel, v.template_id, v.version, v.status into v_found
+  from outreach.template_versions v join outreach.templates t on t.tenant_id = v.tenant_id and t.id = new.template_id
+  where v.tenant_id = new.tenant_id and v.id = new.template_version_id;
+  if v_found.channel <> 'whatsapp' then
+    perform app.raise('VALIDATION_FAILED', format('Template "%s" is for %s. Only templates for WhatsApp are approved by WhatsApp.', v_found.name, v_found.channel),
+      'templateId');
+  elsif v_found.template_id <> new.template_id then
+    perform app.raise('VALIDATION_FAILED', format('Version %s is not one of template "%s".', new.template_version_id, v_found.name), 'templateVersionId');
+  elsif new.status <> 'draft' and v_found.status <> 'published' then
+    perform app.raise('INVALID_STATE', format('Version %s of template "%s" is a draft and may still change. Publish it before WhatsApp is asked.',
+      v_found.version, v_found.name), 'status');
+  end if;
+  if tg_op = 'UPDATE' and new.status = 'submitted' then
+    new.submitted_at := now();
+    new.decided_at := null;
+  elsif tg_op = 'UPDATE' and new.status <> old.status then
+    new.decided_at := now();
+  end if;
+  return new;
+end
+$$;
+comment on function outreach.guard_hsm_approval() is 'Sees that what WhatsApp approves is a published version of a WhatsApp template, and notes when.';
+select ddl.trigger('outreach.whatsapp_hsm_approvals', '_300_version', $$before insert or update of template_id, template_version_id, status for each row
+  execute function outreach.guard_hsm_approval()$$);
+--! EndIncluded outreach/whatsapp_hsm_approvals.sql
+--! Included outreach/prompts.sql
+-- What a language model is told to do.
+create table if not exists outreach.prompts (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint prompts_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint prompts_description_check check (length(description) <= 5000),
+  purpose outreach.prompt_purpose not null default 'write_message',
+  channel crm.channel,
+  model text constraint prompts_model_check check (length(model) between 1 and 200),
+  system_text text constraint prompts_system_text_check check (length(system_text) <= 100000),
+  user_text text not null constraint prompts_user_text_check check (length(btrim(user_text)) between 1 and 100000),
+  parameters jsonb not null default '{}' constraint prompts_parameters_check check (jsonb_typeof(parameters) = 'object'),
+  is_active boolean not null default true,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint prompts_pkey primary key (tenant_id, id)
+);
+comment on table outreach.prompts is E'@typeid prompt\nWhat a language model is told, to write a message or to find something out.';
+comment on column outreach.prompts.purpose is 'What it is for.';
+comment on column outreach.prompts.channel is 'The channel whose messages it writes; any when empty.';
+comment on column outreach.prompts.model is 'The model to ask; that of the provider''s settings when empty.';
+comment on column outreach.prompts.system_text is 'What the model is told of its part.';
+comment on column outreach.prompts.user_text is 'What the model is asked, with placeholders such as {{firstName}}.';
+comment on column outreach.prompts.parameters is 'Settings for the model, a JSON object such as {"temperature": 0.2}.';
+comment on column outreach.prompts.is_active is 'Whether it is offered for use.';
+comment on column outreach.prompts.created_by is 'Actor who wrote it.';
+create unique index if not exists prompts_name_key on outreach.prompts (tenant_id, name) where deleted_at is null;
+create index if not exists prompts_purpose_idx on outreach.prompts (tenant_id, purpose, id);
+create index if not exists prompts_created_at_idx on outreach.prompts (tenant_id, created_at);
+select ddl.foreign_key('outreach.prompts', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('outreach.prompts', p_insert => '{name,description,purpose,channel,model,system_text,user_text,parameters,is_active}',
+  p_update => '{name,description,purpose,channel,model,system_text,user_text,parameters,is_active}');
+--! EndIncluded outreach/prompts.sql
+--! Included outreach/segments.sql
+-- A segment is a named set of contacts, put together by hand or by rules.
+create table if not exists outreach.segments (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint segments_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint segments_description_check check (length(description) <= 5000),
+  type outreach.segment_type not null default 'static',
+  member_count bigint not null default 0 constraint segments_member_count_check check (member_count >= 0),
+  created_by uuid default app.actor_id(),
+  evaluated_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint segments_pkey primary key (tenant_id, id)
+);
+comment on table outreach.segments is E'@typeid seg\nA named set of contacts.';
+comment on column outreach.segments.type is 'How contacts come into it; a segment keeps its type.';
+comment on column outreach.segments.member_count is 'How many members it has: the living rows of segment_members.';
+comment on column outreach.segments.created_by is 'Actor who made the segment.';
+comment on column outreach.segments.evaluated_at is 'When its rules were last gone through.';
+create unique index if not exists segments_name_key on outreach.segments (tenant_id, name) where deleted_at is null;
+create index if not exists segments_type_idx on outreach.segments (tenant_id, type, id);
+create index if not exists segments_evaluated_at_idx on outreach.segments (tenant_id, evaluated_at);
+create index if not exists segments_created_at_idx on outreach.segments (tenant_id, created_at);
+select ddl.foreign_key('outreach.segments', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('outreach.segments', p_insert => '{name,description,type}', p_update => '{name,description}');
+--! EndIncluded outreach/segments.sql
+--! Included outreach/segment_rules.sql
+-- What a contact must be like to be in a dynamic segment.
+create table if not exists outreach.segment_rules (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  segment_id uuid not null,
+  group_index integer not null default 0 constraint segment_rules_group_index_check check (group_index between 0 and 99),
+  field text not null constraint segment_rules_field_check check (field ~ '^[a-zA-Z][a-zA-Z0-9_]*(\.[a-zA-Z0-9_-]+){0,3}$' and length(field) <= 200),
+  operator outreach.segment_operator not null,
+  value jsonb,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint segment_rules_pkey primary key (tenant_id, id),
+  constraint segment_rules_value_check check (coalesce(case
+    when operator in ('is_set', 'is_not_set') then value is null
+    when operator in ('in', 'not_in') then jsonb_typeof(value) = 'array' and jsonb_array_length(value) between 1 and 1000
+      and not value @? 'strict $[*] ? (@.type() == "object" || @.type() == "array" || @.type() == "null")'
+    when operator = 'between' then jsonb_typeof(value) = 'array' and jsonb_array_length(value) = 2
+      and jsonb_typeof(value -> 0) = jsonb_typeof(value -> 1) and jsonb_typeof(value -> 0) in ('string', 'number')
+    when operator in ('within_last_days', 'not_within_last_days') then jsonb_typeof(value) = 'number' and (value)::numeric between 0 and 36525
+    when operator in ('contains', 'not_contains', 'starts_with', 'ends_with') then jsonb_typeof(value) = 'string' and value <> '""'
+    when operator in ('equals', 'not_equals') then jsonb_typeof(value) in ('string', 'number', 'boolean')
+    else jsonb_typeof(value) in ('string', 'number') end, false))
+);
+comment on table outreach.segment_rules is E'@typeid segr\nA condition of a dynamic segment. Rules of one group must all hold; it is enough that one group holds.';
+comment on column outreach.segment_rules.group_index is 'Which group it is of.';
+comment on column outreach.segment_rules.field is 'What of a contact it looks at: status, tags, attributes.plan, company.sector, …';
+comment on column outreach.segment_rules.operator is 'How it compares.';
+comment on column outreach.segment_rules.value is
+  'What it compares with, as the operator asks: nothing for is_set, an array for in, two values for between, a number of days for within_last_days, one value else.';
+create index if not exists segment_rules_segment_id_idx on outreach.segment_rules (tenant_id, segment_id, group_index);
+select ddl.foreign_key('outreach.segment_rules', 'segment_id', 'outreach.segments', 'cascade', p_index => false);
+comment on constraint segment_rules_segment_id_fkey on outreach.segment_rules is E'@nestedCreate\n@foreignFieldName rules';
+select ddl.tenant_table('outreach.segment_rules', p_insert => '{segment_id,group_index,field,operator,value}', p_update => '{group_index,field,operator,value}');
+
+create or replace function outreach.guard_segment_rule() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_name text;
+begin
+  select s.name into v_name
+  from new_rows n join outreach.segments s on s.tenant_id = n.tenant_id and s.id = n.segment_id
+  where s.type = 'static' limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Segment "%s" is static and has no rules. Make a dynamic segment.', v_name), 'segmentId');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_segment_rule() is 'Refuses rules of a static segment.';
+select ddl.trigger('outreach.segment_rules', '_200_type',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_segment_rule()');
+--! EndIncluded outreach/segment_rules.sql
+--! Included outreach/segment_members.sql
+-- That a contact is in a segment.
+create table if not exists outreach.segment_members (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  segment_id uuid not null,
+  contact_id uuid not null,
+  added_reason outreach.segment_member_reason not null default 'manual',
+  added_by uuid default app.actor_id(),
+  added_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint segment_members_pkey primary key (tenant_id, id)
+);
+comment on table outreach.segment_members is E'@typeid segm\nThat a contact is in a segment.';
+comment on column outreach.segment_members.added_reason is 'Why it is in: by the rules in a dynamic segment, otherwise in a static one.';
+comment on column outreach.segment_members.added_by is 'Actor who put it in.';
+create unique index if not exists segment_members_segment_id_contact_id_key
+  on outreach.segment_members (tenant_id, segment_id, contact_id) where deleted_at is null;
+create index if not exists segment_members_segment_id_idx on outreach.segment_members (tenant_id, segment_id, added_at);
+select ddl.foreign_key('outreach.segment_members', 'segment_id', 'outreach.segments', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.segment_members', 'contact_id', 'crm.contacts', 'cascade');
+select ddl.foreign_key('outreach.segment_members', 'added_by', 'iam.actors', 'set null');
+comment on constraint segment_members_segment_id_fkey on outreach.segment_members is
+  E'@behavior +manyToMany\n@manyToManyFieldName segments\n@foreignFieldName members';
+comment on constraint segment_members_contact_id_fkey on outreach.segment_members is
+  E'@behavior +manyToMany\n@manyToManyFieldName contacts\n@foreignFieldName segmentMemberships';
+select ddl.tenant_table('outreach.segment_members', p_insert => '{segment_id,contact_id}', p_update => '{deleted_at}');
+select ddl.counter('outreach.segment_members', 'segment_id', 'outreach.segments', 'member_count');
+
+create or replace function outreach.guard_segment_member() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_segment record;
+begin
+  select s.name, s.type into v_segment
+  from (select distinct tenant_id, segment_id, added_reason = 'rule' as is_by_rule from new_rows) n
+  join outreach.segments s on s.tenant_id = n.tenant_id and s.id = n.segment_id
+  where (s.type = 'dynamic') <> n.is_by_rule limit 1;
+  if v_segment.type = 'dynamic' then
+    perform app.raise('VALIDATION_FAILED', format('Segment "%s" is dynamic: its rules say who is in. Change the rules, or use a static segment.', v_segment.name),
+      'segmentId');
+  elsif found then
+    perform app.raise('VALIDATION_FAILED', format('Segment "%s" is static and has no rules that could put a contact in.', v_segment.name), 'addedReason');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_segment_member() is 'Sees that rules fill dynamic segments, and people the static ones.';
+select ddl.trigger('outreach.segment_members', '_200_reason',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_segment_member()');
+--! EndIncluded outreach/segment_members.sql
+--! Included outreach/segment_history.sql
+-- How a segment grew and shrank: a row per evaluation.
+create table if not exists outreach.segment_history (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  segment_id uuid not null,
+  member_count bigint not null constraint segment_history_member_count_check check (member_count >= 0),
+  added_count bigint not null default 0 constraint segment_history_added_count_check check (added_count >= 0),
+  removed_count bigint not null default 0 constraint segment_history_removed_count_check check (removed_count >= 0),
+  duration_ms integer constraint segment_history_duration_ms_check check (duration_ms >= 0),
+  evaluated_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint segment_history_pkey primary key (tenant_id, id)
+);
+comment on table outreach.segment_history is E'@typeid segh\n@name segment_history_entries\nWhat going through the rules of a segment came to, once.';
+comment on column outreach.segment_history.member_count is 'How many members there were then.';
+comment on column outreach.segment_history.added_count is 'How many came in.';
+comment on column outreach.segment_history.removed_count is 'How many went out.';
+comment on column outreach.segment_history.duration_ms is 'How long it took, in milliseconds.';
+create index if not exists segment_history_segment_id_idx on outreach.segment_history (tenant_id, segment_id, evaluated_at);
+select ddl.foreign_key('outreach.segment_history', 'segment_id', 'outreach.segments', 'cascade', p_index => false);
+comment on constraint segment_history_segment_id_fkey on outreach.segment_history is E'@foreignFieldName history';
+select ddl.append_only('outreach.segment_history');
+
+create or replace function outreach.note_segment_evaluation() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update outreach.segments s set evaluated_at = greatest(s.evaluated_at, n.evaluated_at)
+  from (select tenant_id, segment_id, max(evaluated_at) as evaluated_at from new_rows group by 1, 2) n
+  where s.tenant_id = n.tenant_id and s.id = n.segment_id;
+  return null;
+end
+$$;
+comment on function outreach.note_segment_evaluation() is 'Notes with a segment when it was last evaluated.';
+select ddl.trigger('outreach.segment_history', '_300_evaluated_at',
+  'after insert referencing new table as new_rows for each statement execute function outreach.note_segment_evaluation()');
+--! EndIncluded outreach/segment_history.sql
+--! Included outreach/messages.sql
+-- What was really sent or received, whatever brought it about.
+create table if not exists outreach.messages (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid,
+  campaign_id uuid,
+  sequence_enrollment_id uuid,
+  workflow_run_id uuid,
+  template_version_id uuid,
+  prompt_id uuid,
+  artifact_id uuid,
+  in_reply_to_id uuid,
+  direction outreach.direction not null default 'outbound',
+  channel crm.channel not null,
+  status outreach.message_status not null default 'queued',
+  source_type outreach.message_source not null generated always as (case when campaign_id is not null then 'campaign'
+    when sequence_enrollment_id is not null then 'sequence' when workflow_run_id is not null then 'workflow' else 'direct' end) stored,
+  recipient_address text not null constraint messages_recipient_address_check check (length(recipient_address) between 1 and 500),
+  sender_address text constraint messages_sender_address_check check (length(sender_address) between 1 and 500),
+  subject text constraint messages_subject_check check (length(subject) <= 1000),
+  body text not null default '' constraint messages_body_check check (length(body) <= 500000),
+  body_html text constraint messages_body_html_check check (length(body_html) <= 2000000),
+  provider text constraint messages_provider_check check (provider ~ '^[a-z][a-z0-9_-]{0,99}$'),
+  external_id text constraint messages_external_id_check check (length(external_id) between 1 and 500),
+  retry_count integer not null default 0 constraint messages_retry_count_check check (retry_count >= 0),
+  error_code text constraint messages_error_code_check check (length(error_code) <= 200),
+  error_message text constraint messages_error_message_check check (length(error_message) <= 5000),
+  metadata jsonb not null default '{}' constraint messages_metadata_check check (jsonb_typeof(metadata) = 'object'),
+  created_by uuid default app.actor_id(),
+  scheduled_at timestamptz,
+  sent_at timestamptz,
+  delivered_at timestamptz,
+  failed_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint messages_pkey primary key (tenant_id, id),
+  constraint messages_direction_check check ((direction = 'inbound') = (status = 'received')),
+  constraint messages_source_check check (num_nonnulls(campaign_id, sequence_enrollment_id, workflow_run_id) <= 1),
+  constraint messages_external_id_provider_check check (external_id is null or provider is not null),
+  constraint messages_addresses_check check (channel <> 'email' or (recipient_address = lower(recipient_address) and sender_address = lower(sender_address)) is not false)
+);
+comment on table outreach.messages is E'@typeid msg\nA message that was sent or received, or is about to be sent.';
+comment on column outreach.messages.contact_id is 'To whom it goes or from whom it came, when that is known.';
+comment on column outreach.messages.campaign_id is 'The campaign that sends it. At most one of campaign, enrollment and workflow run is there.';
+comment on column outreach.messages.sequence_enrollment_id is 'The enrollment in a sequence that sends it.';
+comment on column outreach.messages.workflow_run_id is 'The run of a workflow that sends it.';
+comment on column outreach.messages.template_version_id is 'What it was rendered from; the template is that version''s.';
+comment on column outreach.messages.prompt_id is 'The prompt by which it was written.';
+comment on column outreach.messages.artifact_id is 'The artifact that holds it as it was handed over.';
+comment on column outreach.messages.in_reply_to_id is 'The message that it answers.';
+comment on column outreach.messages.channel is 'The way it goes.';
+comment on column outreach.messages.source_type is 'What brought it about: told by which of the references is there.';
+comment on column outreach.messages.recipient_address is 'Address, number or handle that it goes to; an e-mail address in lower case.';
+comment on column outreach.messages.sender_address is 'Address, number or handle that it comes from.';
+comment on column outreach.messages.subject is 'Subject line of an e-mail.';
+comment on column outreach.messages.body is 'The text as it was sent.';
+comment on column outreach.messages.body_html is 'The text as HTML, of an e-mail.';
+comment on column outreach.messages.provider is 'The service that carries it, such as twilio.';
+comment on column outreach.messages.external_id is 'Its id at the provider.';
+comment on column outreach.messages.retry_count is 'How often it was queued again after it had failed.';
+comment on column outreach.messages.error_code is 'What the provider calls the last error.';
+comment on column outreach.messages.metadata is 'Anything else about it, a JSON object.';
+comment on column outreach.messages.created_by is 'Actor who wrote it or had it sent.';
+create unique index if not exists messages_provider_external_id_key on outreach.messages (tenant_id, provider, external_id) where external_id is not null;
+create index if not exists messages_contact_id_idx on outreach.messages (tenant_id, contact_id, created_at);
+create index if not exists messages_campaign_id_idx on outreach.messages (tenant_id, campaign_id, created_at);
+create index if not exists messages_sequence_enrollment_id_idx on outreach.messages (tenant_id, sequence_enrollment_id) where sequence_enrollment_id is not null;
+create index if not exists messages_workflow_run_id_idx on outreach.messages (tenant_id, workflow_run_id) where workflow_run_id is not null;
+create index if not exists messages_status_idx on outreach.messages (tenant_id, status, id);
+create index if not exists messages_source_type_idx on outreach.messages (tenant_id, source_type, id);
+create index if not exists messages_channel_idx on outreach.messages (tenant_id, channel, created_at);
+create index if not exists messages_created_at_idx on outreach.messages (tenant_id, created_at);
+select ddl.foreign_key('outreach.messages', 'contact_id', 'crm.contacts', 'set null', p_index => false);
+select ddl.foreign_key('outreach.messages', 'template_version_id', 'outreach.template_versions', 'set null');
+select ddl.foreign_key('outreach.messages', 'prompt_id', 'outreach.prompts', 'set null');
+select ddl.foreign_key('outreach.messages', 'artifact_id', 'pipeline.artifacts', 'set null');
+select ddl.foreign_key('outreach.messages', 'in_reply_to_id', 'outreach.messages', 'set null');
+select ddl.foreign_key('outreach.messages', 'created_by', 'iam.actors', 'set null');
+comment on constraint messages_in_reply_to_id_fkey on outreach.messages is E'@fieldName inReplyTo\n@foreignFieldName replies';
+select ddl.tenant_table('outreach.messages');
+--! EndIncluded outreach/messages.sql
+--! Included outreach/messages_status.sql
+-- The way of a message. Reports of providers overtake each other: what was handed over may be known to be delivered before it is known to be sent.
+select ddl.state_machine('outreach.messages', 'status', '{
+  "queued": ["sending", "suppressed", "cancelled", "failed"], "sending": ["sent", "delivered", "bounced", "failed", "queued", "suppressed"],
+  "sent": ["delivered", "bounced", "failed"], "delivered": ["bounced"], "failed": ["queued", "dead", "cancelled"], "dead": ["queued"],
+  "bounced": [], "suppressed": [], "cancelled": [], "received": []}');
+
+create or replace function outreach.stamp_message_status() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if new.status in ('sent', 'delivered', 'bounced') then
+    new.sent_at := coalesce(new.sent_at, new.delivered_at, now());
+  end if;
+  if new.status = 'delivered' then
+    new.delivered_at := coalesce(new.delivered_at, now());
+  end if;
+  if new.status in ('failed', 'bounced') then
+    new.failed_at := case when tg_op = 'UPDATE' and new.failed_at is not distinct from old.failed_at then now() else coalesce(new.failed_at, now()) end;
+  end if;
+  if tg_op = 'UPDATE' and new.status = 'queued' then
+    new.retry_count := case old.status when 'failed' then old.retry_count + 1 when 'dead' then 0 else old.retry_count end;
+  end if;
+  return new;
+end
+$$;
+comment on function outreach.stamp_message_status() is 'Notes when a message was sent, delivered and failed, and counts how often it was tried again.';
+select ddl.trigger('outreach.messages', '_300_status', 'before insert or update of status for each row execute function outreach.stamp_message_status()');
+--! EndIncluded outreach/messages_status.sql
+--! Included outreach/message_delivery_logs.sql
+-- What happened to a message, as it was learnt: never changed.
+create table if not exists outreach.message_delivery_logs (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  message_id uuid not null,
+  event outreach.delivery_event not null,
+  provider_event_id text constraint message_delivery_logs_provider_event_id_check check (length(provider_event_id) between 1 and 500),
+  error_code text constraint message_delivery_logs_error_code_check check (length(error_code) <= 200),
+  error_message text constraint message_delivery_logs_error_message_check check (length(error_message) <= 5000),
+  metadata jsonb not null default '{}' constraint message_delivery_logs_metadata_check check (jsonb_typeof(metadata) = 'object'),
+  occurred_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint message_delivery_logs_pkey primary key (tenant_id, id)
+);
+comment on table outreach.message_delivery_logs is E'@typeid dlog\nSomething that happened to a message, as the provider or a worker told it.';
+comment on column outreach.message_delivery_logs.event is 'What happened.';
+comment on column outreach.message_delivery_logs.provider_event_id is 'The provider''s own number of the event; the same one twice is taken once.';
+comment on column outreach.message_delivery_logs.error_code is 'What the provider calls the error.';
+comment on column outreach.message_delivery_logs.metadata is 'What else was told, a JSON object.';
+create unique index if not exists message_delivery_logs_provider_event_id_key
+  on outreach.message_delivery_logs (tenant_id, message_id, provider_event_id) where provider_event_id is not null;
+create index if not exists message_delivery_logs_message_id_idx on outreach.message_delivery_logs (tenant_id, message_id, occurred_at);
+create index if not exists message_delivery_logs_event_idx on outreach.message_delivery_logs (tenant_id, event, occurred_at);
+select ddl.foreign_key('outreach.message_delivery_logs', 'message_id', 'outreach.messages', 'cascade', p_index => false);
+comment on constraint message_delivery_logs_message_id_fkey on outreach.message_delivery_logs is E'@foreignFieldName deliveryLogs';
+select ddl.append_only('outreach.message_delivery_logs');
+--! EndIncluded outreach/message_delivery_logs.sql
+--! Included outreach/message_dead_letters.sql
+-- Messages that were given up, as they were, until a person replays them.
+create table if not exists outreach.message_dead_letters (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  message_id uuid not null,
+  payload jsonb not null constraint message_dead_letters_payload_check check (jsonb_typeof(payload) = 'object'),
+  error_code text constraint message_dead_letters_error_code_check check (length(error_code) <= 200),
+  error_message text not null constraint message_dead_letters_error_message_check check (length(error_message) between 1 and 5000),
+  attempt_count integer not null default 1 constraint message_dead_letters_attempt_count_check check (attempt_count >= 0),
+  replayed_by uuid,
+  failed_at timestamptz not null default now(),
+  replayed_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint message_dead_letters_pkey primary key (tenant_id, id)
+);
+comment on table outreach.message_dead_letters is E'@typeid dead\nA message that was given up: what was tried to send, and why it failed.';
+comment on column outreach.message_dead_letters.message_id is 'The message; it can end here more than once, but waits here once.';
+comment on column outreach.message_dead_letters.payload is 'What was handed to the provider, a JSON object.';
+comment on column outreach.message_dead_letters.error_code is 'What the provider calls the error.';
+comment on column outreach.message_dead_letters.attempt_count is 'How often it was tried.';
+comment on column outreach.message_dead_letters.replayed_by is 'Actor who had it sent again.';
+create unique index if not exists message_dead_letters_message_id_key on outreach.message_dead_letters (tenant_id, message_id) where replayed_at is null;
+create index if not exists message_dead_letters_replayed_at_idx on outreach.message_dead_letters (tenant_id, replayed_at, failed_at);
+select ddl.foreign_key('outreach.message_dead_letters', 'message_id', 'outreach.messages', 'cascade');
+select ddl.foreign_key('outreach.message_dead_letters', 'replayed_by', 'iam.actors', 'set null');
+comment on constraint message_dead_letters_message_id_fkey on outreach.message_dead_letters is E'@foreignFieldName deadLetters';
+select ddl.tenant_table('outreach.message_dead_letters');
+--! EndIncluded outreach/message_dead_letters.sql
+--! Included outreach/replay_dead_letter.sql
+create or replace function outreach.replay_dead_letter(dead_letter_id uuid) returns outreach.message_dead_letters
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_letter outreach.message_dead_letters;
+  v_status text;
+begin
+  select * into v_letter from outreach.message_dead_letters d
+  where d.tenant_id = app.tenant_id() and d.id = replay_dead_letter.dead_letter_id for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no dead letter %s.', dead_letter_id), 'deadLetterId');
+  end if;
+  if v_letter.replayed_at is not null then
+    perform app.raise('INVALID_STATE', format('Dead letter %s was replayed already. Look at its message.', dead_letter_id), 'deadLetterId');
+  end if;
+  select m.status into v_status from outreach.messages m where m.tenant_id = v_letter.tenant_id and m.id = v_letter.message_id for update;
+  if v_status <> 'dead' then
+    perform app.raise('INVALID_STATE', format('Message %s is %s, not dead: there is nothing to replay.', v_letter.message_id, v_status), 'deadLetterId');
+  end if;
+  update outreach.messages set status = 'queued', error_code = null, error_message = null
+  where tenant_id = v_letter.tenant_id and id = v_letter.message_id;
+  update outreach.message_dead_letters set replayed_at = now(), replayed_by = app.actor_id()
+  where tenant_id = v_letter.tenant_id and id = v_letter.id
+  returning * into v_letter;
+  return v_letter;
+end
+$$;
+comment on function outreach.replay_dead_letter(uuid) is 'Queues a message once more that was given up.';
+grant execute on function outreach.replay_dead_letter(uuid) to rowhouse_manager;
+--! EndIncluded outreach/replay_dead_letter.sql
+--! Included outreach/campaigns.sql
+-- A campaign sends one template, or variants of it, to the contacts of its segments.
+create table if not exists outreach.campaigns (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  template_id uuid,
+  name text not null constraint campaigns_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint campaigns_description_check check (length(description) <= 5000),
+  channel crm.channel not null,
+  status outreach.campaign_status not null default 'draft',
+  sender_address text constraint campaigns_sender_address_check check (length(sender_address) between 1 and 500),
+  settings jsonb not null default '{}' constraint campaigns_settings_check check (jsonb_typeof(settings) = 'object'),
+  created_by uuid default app.actor_id(),
+  scheduled_at timestamptz,
+  started_at timestamptz,
+  paused_at timestamptz,
+  completed_at timestamptz,
+  cancelled_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint campaigns_pkey primary key (tenant_id, id)
+);
+comment on table outreach.campaigns is E'@typeid camp\nOne message to many contacts: a template or variants of it, to the contacts of segments.';
+comment on column outreach.campaigns.template_id is 'What is sent, when there are no variants.';
+comment on column outreach.campaigns.channel is 'The way its messages go; a campaign keeps its channel.';
+comment on column outreach.campaigns.sender_address is 'Address or number that its messages come from; the channel''s own when empty.';
+comment on column outreach.campaigns.settings is 'Settings for sending, such as pace and hours, a JSON object.';
+comment on column outreach.campaigns.created_by is 'Actor who made the campaign.';
+comment on column outreach.campaigns.scheduled_at is 'When it starts by itself.';
+create unique index if not exists campaigns_name_key on outreach.campaigns (tenant_id, name) where deleted_at is null;
+create index if not exists campaigns_status_idx on outreach.campaigns (tenant_id, status, id);
+create index if not exists campaigns_channel_idx on outreach.campaigns (tenant_id, channel, id);
+create index if not exists campaigns_scheduled_at_idx on outreach.campaigns (tenant_id, scheduled_at);
+create index if not exists campaigns_created_at_idx on outreach.campaigns (tenant_id, created_at);
+select ddl.foreign_key('outreach.campaigns', 'template_id', 'outreach.templates', 'restrict');
+select ddl.foreign_key('outreach.campaigns', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('outreach.campaigns', p_insert => '{template_id,name,description,channel,sender_address,settings,scheduled_at}',
+  p_update => '{template_id,name,description,sender_address,settings,scheduled_at}');
+select ddl.foreign_key('outreach.messages', 'campaign_id', 'outreach.campaigns', 'set null', p_index => false);
+--! EndIncluded outreach/campaigns.sql
+--! Included outreach/guard_campaign.sql
+-- The way of a campaign, and what it needs for each step.
+select ddl.state_machine('outreach.campaigns', 'status', '{
+  "draft": ["scheduled", "running", "cancelled"], "scheduled": ["draft", "running", "cancelled"], "running": ["paused", "completed", "cancelled"],
+  "paused": ["running", "completed", "cancelled"], "completed": [], "cancelled": []}', '{draft}');
+
+create or replace function outreach.guard_campaign() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_template record;
+begin
+  if new.template_id is not null and (tg_op = 'INSERT' or new.template_id is distinct from old.template_id) then
+    select t.name, t.channel into v_template from outreach.templates t where t.tenant_id = new.tenant_id and t.id = new.template_id;
+    if v_template.channel <> new.channel then
+      perform app.raise('VALIDATION_FAILED', format('Template "%s" is for %s, and campaign "%s" goes by %s.', v_template.name, v_template.channel, new.name, new.channel),
+        'templateId');
+    end if;
+  end if;
+  if tg_op = 'INSERT' then
+    return new;
+  end if;
+  if new.template_id is distinct from old.template_id and old.status not in ('draft', 'scheduled') then
+    perform app.raise('INVALID_STATE', format('Campaign "%s" is %s, and its template stays what it is.', old.name, old.status), 'templateId');
+  end if;
+  if new.deleted_at is not null and old.deleted_at is null and old.status in ('scheduled', 'running', 'paused') then
+    perform app.raise('INVALID_STATE', format('Campaign "%s" is %s. Cancel it before you delete it.', old.name, old.status), 'deletedAt');
+  end if;
+  if new.status = old.status then
+    if new.status = 'scheduled' and new.scheduled_at is null then
+      perform app.raise('INVALID_STATE', format('Campaign "%s" is scheduled and needs a time. Take it back to a draft first.', old.name), 'scheduledAt');
+    end if;
+    return new;
+  end if;
+  if new.status = 'scheduled' and new.scheduled_at is null then
+    perform app.raise('VALIDATION_FAILED', format('Campaign "%s" has no time at which it starts.', new.name), 'scheduledAt');
+  end if;
+  if new.status in ('scheduled', 'running') and old.status in ('draft', 'scheduled') then
+    perform outreach.require_sendable_campaign(new);
+  end if;
+  new.started_at := case when new.status = 'running' then coalesce(new.started_at, now()) else new.started_at end;
+  new.paused_at := case when new.status = 'paused' then now() when new.status = 'running' then null else new.paused_at end;
+  new.completed_at := case when new.status = 'completed' then now() end;
+  new.cancelled_at := case when new.status = 'cancelled' then now() end;
+  return new;
+end
+$$;
+comment on function outreach.guard_campaign() is 'Sees that a campaign has what a step of it needs, and notes when the step was taken.';
+
+create or replace function outreach.require_sendable_campaign(p_campaign outreach.campaigns) returns void
+language plpgsql stable set search_path to pg_catalog as $$
+declare
+  v_unfit record;
+begin
+  -- Variants, where there are any, are sent instead of the template.
+  select t.name, t.archived_at, t.deleted_at, t.current_version_id into v_unfit
+  from (
+    select v.template_id from outreach.campaign_variants v where v.tenant_id = p_campaign.tenant_id and v.campaign_id = p_campaign.id and v.deleted_at is null
+    union all
+    select p_campaign.template_id where not exists (select from outreach.campaign_variants v
+      where v.tenant_id = p_campaign.tenant_id and v.campaign_id = p_campaign.id and v.deleted_at is null)
+  ) s left join outreach.templates t on t.tenant_id = p_campaign.tenant_id and t.id = s.template_id
+  where t.status is distinct from 'active' or t.deleted_at is not null
+  limit 1;
+  if found then
+    perform app.raise('INVALID_STATE', case
+      when v_unfit.name is null then format('Campaign "%s" has nothing to send. Give it a template, or variants.', p_campaign.name)
+      when v_unfit.deleted_at is not null then format('Template "%s" of campaign "%s" is deleted. Restore it, or choose another one.', v_unfit.name, p_campaign.name)
+      when v_unfit.archived_at is not null then format('Template "%s" of campaign "%s" is archived. Unarchive it, or choose another one.', v_unfit.name, p_campaign.name)
+      else format('Template "%s" of campaign "%s" was never published. Publish it first.', v_unfit.name, p_campaign.name) end, 'templateId');
+  end if;
+end
+$$;
+comment on function outreach.require_sendable_campaign(outreach.campaigns) is 'Raises INVALID_STATE where a campaign has nothing to send, or something that cannot be sent.';
+select ddl.trigger('outreach.campaigns', '_300_campaign', $$before insert or update of template_id, status, scheduled_at, deleted_at
+  for each row execute function outreach.guard_campaign()$$);
+--! EndIncluded outreach/guard_campaign.sql
+--! Included outreach/move_campaign.sql
+create or replace function outreach.move_campaign(p_campaign_id uuid, p_status outreach.campaign_status, p_scheduled_at timestamptz default null) returns outreach.campaigns
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_campaign outreach.campaigns;
+begin
+  update outreach.campaigns c set status = p_status, scheduled_at = coalesce(p_scheduled_at, c.scheduled_at)
+  where c.tenant_id = app.tenant_id() and c.id = p_campaign_id and c.deleted_at is null
+  returning * into v_campaign;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no campaign %s.', p_campaign_id), 'campaignId');
+  end if;
+  return v_campaign;
+end
+$$;
+comment on function outreach.move_campaign(uuid, outreach.campaign_status, timestamptz) is
+  'Takes a campaign a step on its way; what steps there are, and what each needs, its guards know.';
+--! EndIncluded outreach/move_campaign.sql
+--! Included outreach/schedule_campaign.sql
+create or replace function outreach.schedule_campaign(campaign_id uuid, scheduled_at timestamptz) returns outreach.campaigns
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  if schedule_campaign.scheduled_at <= now() then
+    perform app.raise('VALIDATION_FAILED', format('%s is past. A campaign is scheduled for a time to come.', schedule_campaign.scheduled_at), 'scheduledAt');
+  end if;
+  return outreach.move_campaign(campaign_id, 'scheduled', schedule_campaign.scheduled_at);
+end
+$$;
+comment on function outreach.schedule_campaign(uuid, timestamptz) is 'Has a campaign start by itself at a time to come.';
+grant execute on function outreach.schedule_campaign(uuid, timestamptz) to rowhouse_manager;
+--! EndIncluded outreach/schedule_campaign.sql
+--! Included outreach/unschedule_campaign.sql
+create or replace function outreach.unschedule_campaign(campaign_id uuid) returns outreach.campaigns
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  return outreach.move_campaign(campaign_id, 'draft');
+end
+$$;
+comment on function outreach.unschedule_campaign(uuid) is 'Takes a scheduled campaign back to a draft.';
+grant execute on function outreach.unschedule_campaign(uuid) to rowhouse_manager;
+--! EndIncluded outreach/unschedule_campaign.sql
+--! Included outreach/pause_campaign.sql
+create or replace function outreach.pause_campaign(campaign_id uuid) returns outreach.campaigns
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  return outreach.move_campaign(campaign_id, 'paused');
+end
+$$;
+comment on function outreach.pause_campaign(uuid) is 'Stops a running campaign, so that it can go on later.';
+grant execute on function outreach.pause_campaign(uuid) to rowhouse_manager;
+--! EndIncluded outreach/pause_campaign.sql
+--! Included outreach/resume_campaign.sql
+create or replace function outreach.resume_campaign(campaign_id uuid) returns outreach.campaigns
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_campaign outreach.campaigns;
+begin
+  select * into v_campaign from outreach.campaigns c
+  where c.tenant_id = app.tenant_id() and c.id = resume_campaign.campaign_id and c.deleted_at is null for update;
+  -- A draft can become running, too, but by being launched.
+  if v_campaign.status <> 'paused' then
+    perform app.raise('INVALID_STATE', format('Campaign "%s" is %s, not paused: there is nothing to resume.', v_campaign.name, v_campaign.status), 'campaignId');
+  end if;
+  return outreach.move_campaign(campaign_id, 'running');
+end
+$$;
+comment on function outreach.resume_campaign(uuid) is 'Lets a paused campaign go on.';
+grant execute on function outreach.resume_campaign(uuid) to rowhouse_manager;
+--! EndIncluded outreach/resume_campaign.sql
+--! Included outreach/cancel_campaign.sql
+create or replace function outreach.cancel_campaign(campaign_id uuid) returns outreach.campaigns
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  return outreach.move_campaign(campaign_id, 'cancelled');
+end
+$$;
+comment on function outreach.cancel_campaign(uuid) is 'Stops a campaign for good. What was sent is sent.';
+grant execute on function outreach.cancel_campaign(uuid) to rowhouse_manager;
+--! EndIncluded outreach/cancel_campaign.sql
+--! Included outreach/campaign_segments.sql
+-- To whom a campaign goes: the contacts of these segments, without those of the excluded ones.
+create table if not exists outreach.campaign_segments (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  campaign_id uuid not null,
+  segment_id uuid not null,
+  is_excluded boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint campaign_segments_pkey primary key (tenant_id, id)
+);
+comment on table outreach.campaign_segments is E'@typeid camps\nThat a campaign goes to a segment, or leaves it out.';
+comment on column outreach.campaign_segments.is_excluded is 'Whether its contacts are left out, instead of written to.';
+create unique index if not exists campaign_segments_campaign_id_segment_id_key
+  on outreach.campaign_segments (tenant_id, campaign_id, segment_id) where deleted_at is null;
+create index if not exists campaign_segments_campaign_id_idx on outreach.campaign_segments (tenant_id, campaign_id, id);
+select ddl.foreign_key('outreach.campaign_segments', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.campaign_segments', 'segment_id', 'outreach.segments', 'cascade');
+comment on constraint campaign_segments_campaign_id_fkey on outreach.campaign_segments is
+  E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName campaigns\n@foreignFieldName segmentLinks';
+comment on constraint campaign_segments_segment_id_fkey on outreach.campaign_segments is
+  E'@behavior +manyToMany\n@manyToManyFieldName segments\n@foreignFieldName campaignLinks';
+select ddl.tenant_table('outreach.campaign_segments', p_insert => '{campaign_id,segment_id,is_excluded}', p_update => '{is_excluded}');
+--! EndIncluded outreach/campaign_segments.sql
+--! Included outreach/campaign_variants.sql
+-- Templates that a campaign tries against each other.
+create table if not exists outreach.campaign_variants (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  campaign_id uuid not null,
+  template_id uuid not null,
+  label text not null constraint campaign_variants_label_check check (length(btrim(label)) between 1 and 100),
+  weight integer not null default 1 constraint campaign_variants_weight_check check (weight between 0 and 1000),
+  is_winner boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint campaign_variants_pkey primary key (tenant_id, id)
+);
+comment on table outreach.campaign_variants is E'@typeid var\nOne of the templates that a campaign tries against each other.';
+comment on column outreach.campaign_variants.label is 'What it is called, such as A or B.';
+comment on column outreach.campaign_variants.weight is 'Its share of the recipients, against the weights of the other variants.';
+comment on column outreach.campaign_variants.is_winner is 'Whether the rest of the recipients get this one; at most one variant is.';
+create unique index if not exists campaign_variants_label_key on outreach.campaign_variants (tenant_id, campaign_id, label) where deleted_at is null;
+create unique index if not exists campaign_variants_winner_key on outreach.campaign_variants (tenant_id, campaign_id) where is_winner and deleted_at is null;
+create index if not exists campaign_variants_campaign_id_idx on outreach.campaign_variants (tenant_id, campaign_id, id);
+select ddl.foreign_key('outreach.campaign_variants', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.campaign_variants', 'template_id', 'outreach.templates', 'restrict');
+comment on constraint campaign_variants_campaign_id_fkey on outreach.campaign_variants is E'@nestedCreate\n@foreignFieldName variants';
+select ddl.tenant_table('outreach.campaign_variants', p_insert => '{campaign_id,template_id,label,weight}', p_update => '{template_id,label,weight}');
+--! EndIncluded outreach/campaign_variants.sql
+--! Included outreach/choose_campaign_winner.sql
+create or replace function outreach.choose_campaign_winner(variant_id uuid) returns outreach.campaign_variants
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_variant outreach.campaign_variants;
+begin
+  select * into v_variant from outreach.campaign_variants v
+  where v.tenant_id = app.tenant_id() and v.id = choose_campaign_winner.variant_id and v.deleted_at is null;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no variant %s.', variant_id), 'variantId');
+  end if;
+  -- Two who choose at once take turns; the one before gives way first, because there is one winner at most.
+  perform from outreach.campaigns c where c.tenant_id = v_variant.tenant_id and c.id = v_variant.campaign_id for no key update;
+  update outreach.campaign_variants v set is_winner = false
+  where v.tenant_id = v_variant.tenant_id and v.campaign_id = v_variant.campaign_id and v.is_winner and v.id <> v_variant.id;
+  update outreach.campaign_variants v set is_winner = true
+  where v.tenant_id = v_variant.tenant_id and v.id = v_variant.id
+  returning * into v_variant;
+  return v_variant;
+end
+$$;
+comment on function outreach.choose_campaign_winner(uuid) is 'Says which variant the rest of the recipients of a campaign get, instead of the one chosen before.';
+grant execute on function outreach.choose_campaign_winner(uuid) to rowhouse_manager;
+--! EndIncluded outreach/choose_campaign_winner.sql
+--! Included outreach/campaign_recipients.sql
+-- To whom a campaign goes, and what came of it: the facts are times, and the status is told by them.
+create table if not exists outreach.campaign_recipients (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  campaign_id uuid not null,
+  contact_id uuid not null,
+  variant_id uuid,
+  message_id uuid,
+  -- Ordered by what tells most, so that reports which overtake each other never take a recipient back.
+  status outreach.recipient_status not null generated always as (case when unsubscribed_at is not null then 'unsubscribed'
+    when replied_at is not null then 'replied' when clicked_at is not null then 'clicked' when opened_at is not null then 'opened'
+    when bounced_at is not null then 'bounced' when failed_at is not null then 'failed' when delivered_at is not null then 'delivered'
+    when sent_at is not null then 'sent' when skipped_at is not null then 'skipped' when queued_at is not null then 'queued' else 'pending' end) stored,
+  reason text constraint campaign_recipients_reason_check check (length(reason) <= 5000),
+  queued_at timestamptz,
+  sent_at timestamptz,
+  delivered_at timestamptz,
+  opened_at timestamptz,
+  clicked_at timestamptz,
+  replied_at timestamptz,
+  bounced_at timestamptz,
+  unsubscribed_at timestamptz,
+  failed_at timestamptz,
+  skipped_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint campaign_recipients_pkey primary key (tenant_id, id),
+  constraint campaign_recipients_sent_at_check
+    check (sent_at is not null or num_nonnulls(delivered_at, opened_at, clicked_at, replied_at, bounced_at, unsubscribed_at) = 0),
+  constraint campaign_recipients_skipped_at_check check (skipped_at is null or sent_at is null)
+);
+comment on table outreach.campaign_recipients is E'@typeid rcpt\nA contact that a campaign goes to, and what came of it.';
+comment on column outreach.campaign_recipients.variant_id is 'The variant it gets; none where the campaign has none.';
+comment on column outreach.campaign_recipients.message_id is 'The message it got.';
+comment on column outreach.campaign_recipients.reason is 'Why it was skipped, or why it failed.';
+create unique index if not exists campaign_recipients_contact_id_key
+  on outreach.campaign_recipients (tenant_id, campaign_id, contact_id) where deleted_at is null;
+create index if not exists campaign_recipients_status_idx on outreach.campaign_recipients (tenant_id, campaign_id, status, id);
+select ddl.foreign_key('outreach.campaign_recipients', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.campaign_recipients', 'contact_id', 'crm.contacts', 'cascade');
+select ddl.foreign_key('outreach.campaign_recipients', 'variant_id', 'outreach.campaign_variants', 'restrict');
+select ddl.foreign_key('outreach.campaign_recipients', 'message_id', 'outreach.messages', 'set null');
+comment on constraint campaign_recipients_campaign_id_fkey on outreach.campaign_recipients is
+  E'@behavior +manyToMany\n@manyToManyFieldName campaigns\n@foreignFieldName recipients';
+comment on constraint campaign_recipients_contact_id_fkey on outreach.campaign_recipients is
+  E'@behavior +manyToMany\n@manyToManyFieldName contacts\n@foreignFieldName campaignRecipients';
+comment on constraint campaign_recipients_variant_id_fkey on outreach.campaign_recipients is E'@fieldName variant\n@foreignFieldName recipients';
+select ddl.tenant_table('outreach.campaign_recipients', p_insert => '{campaign_id,contact_id,variant_id}', p_update => '{deleted_at}');
+--! EndIncluded outreach/campaign_recipients.sql
+--! Included outreach/guard_campaign_parts.sql
+-- What may be added to a campaign, and when.
+create or replace function outreach.guard_campaign_variant() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select n.campaign_id, c.name, c.channel, c.status, t.name as template, t.channel as template_channel into v_found
+  from new_rows n
+  join outreach.campaigns c on c.tenant_id = n.tenant_id and c.id = n.campaign_id
+  join outreach.templates t on t.tenant_id = n.tenant_id and t.id = n.template_id
+  where t.channel <> c.channel limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Template "%s" is for %s, and campaign "%s" goes by %s.', v_found.template, v_found.template_channel,
+      v_found.name, v_found.channel), 'templateId');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_campaign_variant() is 'Sees that variants go by the channel of their campaign.';
+select ddl.trigger('outreach.campaign_variants', '_200_channel_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_campaign_variant()');
+select ddl.trigger('outreach.campaign_variants', '_200_channel_on_update',
+  'after update referencing new table as new_rows for each statement execute function outreach.guard_campaign_variant()');
+
+create or replace function outreach.guard_campaign_recipient() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select n.id, v.label, c.name into v_found
+  from new_rows n
+  join outreach.campaign_variants v on v.tenant_id = n.tenant_id and v.id = n.variant_id
+  join outreach.campaigns c on c.tenant_id = n.tenant_id and c.id = n.campaign_id
+  where v.campaign_id <> n.campaign_id limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Variant "%s" is not one of campaign "%s".', v_found.label, v_found.name), 'variantId');
+  end if;
+  select n.id, n.status into v_found from new_rows n where n.deleted_at is not null and (n.sent_at is not null or n.queued_at is not null) limit 1;
+  if found then
+    perform app.raise('INVALID_STATE', format('Recipient %s is %s already and stays in the campaign.', v_found.id, v_found.status), 'deletedAt');
+  end if;
+  if tg_op = 'INSERT' then
+    select c.name, c.status into v_found
+    from (select distinct tenant_id, campaign_id from new_rows) n join outreach.campaigns c on c.tenant_id = n.tenant_id and c.id = n.campaign_id
+    where c.status in ('completed', 'cancelled') limit 1;
+    if found then
+      perform app.raise('INVALID_STATE', format('Campaign "%s" is %s and takes no more recipients.', v_found.name, v_found.status), 'campaignId');
+    end if;
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_campaign_recipient() is 'Sees that recipients get variants of their campaign, come in while it is open, and stay once they were written to.';
+select ddl.trigger('outreach.campaign_recipients', '_200_recipient_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_campaign_recipient()');
+select ddl.trigger('outreach.campaign_recipients', '_200_recipient_on_update',
+  'after update referencing new table as new_rows for each statement execute function outreach.guard_campaign_recipient()');
+--! EndIncluded outreach/guard_campaign_parts.sql
+--! Included outreach/campaign_stats.sql
+-- The figures of a campaign and of each of its variants, kept by the statements that change its recipients.
+create table if not exists outreach.campaign_stats (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  campaign_id uuid not null,
+  variant_id uuid,
+  recipient_count bigint not null default 0 constraint campaign_stats_recipient_count_check check (recipient_count >= 0),
+  sent_count bigint not null default 0 constraint campaign_stats_sent_count_check check (sent_count >= 0),
+  delivered_count bigint not null default 0 constraint campaign_stats_delivered_count_check check (delivered_count >= 0),
+  opened_count bigint not null default 0 constraint campaign_stats_opened_count_check check (opened_count >= 0),
+  clicked_count bigint not null default 0 constraint campaign_stats_clicked_count_check check (clicked_count >= 0),
+  replied_count bigint not null default 0 constraint campaign_stats_replied_count_check check (replied_count >= 0),
+  bounced_count bigint not null default 0 constraint campaign_stats_bounced_count_check check (bounced_count >= 0),
+  unsubscribed_count bigint not null default 0 constraint campaign_stats_unsubscribed_count_check check (unsubscribed_count >= 0),
+  failed_count bigint not null default 0 constraint campaign_stats_failed_count_check check (failed_count >= 0),
+  skipped_count bigint not null default 0 constraint campaign_stats_skipped_count_check check (skipped_count >= 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint campaign_stats_pkey primary key (tenant_id, id),
+  constraint campaign_stats_variant_id_key unique (tenant_id, variant_id)
+);
+comment on table outreach.campaign_stats is E'@typeid cstat\nHow many recipients of a campaign, or of one of its variants, were sent the message, opened it, and so on. '
+  'Each figure is the number of living recipients with that time: opened_count counts those with opened_at.';
+comment on column outreach.campaign_stats.variant_id is 'The variant; none in the row that counts the whole campaign.';
+comment on column outreach.campaign_stats.recipient_count is 'How many recipients there are.';
+create unique index if not exists campaign_stats_campaign_id_variant_id_key
+  on outreach.campaign_stats (tenant_id, campaign_id, variant_id) nulls not distinct;
+select ddl.foreign_key('outreach.campaign_stats', 'campaign_id', 'outreach.campaigns', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.campaign_stats', 'variant_id', 'outreach.campaign_variants', 'cascade', p_index => false);
+comment on constraint campaign_stats_campaign_id_fkey on outreach.campaign_stats is E'@foreignFieldName stats';
+comment on constraint campaign_stats_variant_id_fkey on outreach.campaign_stats is E'@fieldName variant\n@foreignSingleFieldName stats';
+comment on constraint campaign_stats_variant_id_key on outreach.campaign_stats is E'@behavior -single';
+select ddl.tenant_table('outreach.campaign_stats');
+
+create or replace function outreach.begin_campaign_stats() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  if tg_table_name = 'campaigns' then
+    insert into outreach.campaign_stats (tenant_id, campaign_id) select tenant_id, id from new_rows;
+  else
+    insert into outreach.campaign_stats (tenant_id, campaign_id, variant_id) select tenant_id, campaign_id, id from new_rows;
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.begin_campaign_stats() is 'Gives a new campaign or variant its row of figures, all nought.';
+select ddl.trigger('outreach.campaigns', '_300_stats',
+  'after insert referencing new table as new_rows for each statement execute function outreach.begin_campaign_stats()');
+select ddl.trigger('outreach.campaign_variants', '_300_stats',
+  'after insert referencing new table as new_rows for each statement execute function outreach.begin_campaign_stats()');
+--! EndIncluded outreach/campaign_stats.sql
+--! Included outreach/count_campaign_recipients.sql
+create or replace function outreach.count_campaign_recipients() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  -- Each event sees only the transition tables that it has.
+  v_changes constant text := case tg_op when 'INSERT' then 'select 1 as sign, n.* from new_rows n' when 'DELETE' then 'select -1 as sign, o.* from old_rows o'
+    else 'select 1 as sign, n.* from new_rows n union all select -1, o.* from old_rows o' end;
+begin
+  execute format($sql$
+    with changes as (
+      select tenant_id, campaign_id, variant_id, sum(sign) as recipients,
+        coalesce(sum(sign) filter (where sent_at is not null), 0) as sent,
+        coalesce(sum(sign) filter (where delivered_at is not null), 0) as delivered,
+        coalesce(sum(sign) filter (where opened_at is not null), 0) as opened,
+        coalesce(sum(sign) filter (where clicked_at is not null), 0) as clicked,
+        coalesce(sum(sign) filter (where replied_at is not null), 0) as replied,
+        coalesce(sum(sign) filter (where bounced_at is not null), 0) as bounced,
+        coalesce(sum(sign) filter (where unsubscribed_at is not null), 0) as unsubscribed,
+        coalesce(sum(sign) filter (where failed_at is not null), 0) as failed,
+        coalesce(sum(sign) filter (where skipped_at is not null), 0) as skipped
+      from (%s) r where deleted_at is null
+      group by grouping sets ((tenant_id, campaign_id), (tenant_id, campaign_id, variant_id))
+      having grouping(variant_id) = 1 or variant_id is not null
+    ), locked as materialized (
+      -- In one order, so that two statements wait for each other instead of locking each other out.
+      select s.id, c.* from outreach.campaign_stats s
+      join changes c on c.tenant_id = s.tenant_id and c.campaign_id = s.campaign_id and c.variant_id is not distinct from s.variant_id
+      where (recipients, sent, delivered, opened, clicked, replied, bounced, unsubscribed, failed, skipped) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+      order by s.id for no key update of s
+    )
+    update outreach.campaign_stats s set recipient_count = s.recipient_count + l.recipients, sent_count = s.sent_count + l.sent,
+      delivered_count = s.delivered_count + l.delivered, opened_count = s.opened_count + l.opened, clicked_count = s.clicked_count + l.clicked,
+      replied_count = s.replied_count + l.replied, bounced_count = s.bounced_count + l.bounced,
+      unsubscribed_count = s.unsubscribed_count + l.unsubscribed, failed_count = s.failed_count + l.failed, skipped_count = s.skipped_count + l.skipped
+    from locked l where s.tenant_id = l.tenant_id and s.id = l.id $sql$, v_changes);
+  return null;
+end
+$$;
+comment on function outreach.count_campaign_recipients() is 'Keeps the figures of campaigns, set-wise: one update per statement, whatever the number of recipients.';
+select ddl.trigger('outreach.campaign_recipients', '_300_stats_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function outreach.count_campaign_recipients()');
+select ddl.trigger('outreach.campaign_recipients', '_300_stats_on_update',
+  'after update referencing old table as old_rows new table as new_rows for each statement execute function outreach.count_campaign_recipients()');
+select ddl.trigger('outreach.campaign_recipients', '_300_stats_on_delete',
+  'after delete referencing old table as old_rows for each statement execute function outreach.count_campaign_recipients()');
+select ddl.recount('outreach.campaign_stats', '{campaign_id,variant_id}',
+  '{recipient_count,sent_count,delivered_count,opened_count,clicked_count,replied_count,bounced_count,unsubscribed_count,failed_count,skipped_count}', $$
+  select tenant_id, campaign_id, variant_id, count(*) as recipient_count, count(sent_at) as sent_count, count(delivered_at) as delivered_count,
+    count(opened_at) as opened_count, count(clicked_at) as clicked_count, count(replied_at) as replied_count, count(bounced_at) as bounced_count,
+    count(unsubscribed_at) as unsubscribed_count, count(failed_at) as failed_count, count(skipped_at) as skipped_count
+  from outreach.campaign_recipients where deleted_at is null
+  group by grouping sets ((tenant_id, campaign_id), (tenant_id, campaign_id, variant_id))
+  having grouping(variant_id) = 1 or variant_id is not null$$);
+--! EndIncluded outreach/count_campaign_recipients.sql
+--! Included outreach/campaign_funnel.sql
+create or replace view outreach.campaign_funnel with (security_invoker = true) as
+select s.tenant_id, s.campaign_id, s.recipient_count, s.skipped_count, s.sent_count, s.failed_count, s.delivered_count, s.bounced_count,
+  s.opened_count, s.clicked_count, s.replied_count, s.unsubscribed_count,
+  s.delivered_count::float8 / nullif(s.sent_count, 0) as delivered_share,
+  s.opened_count::float8 / nullif(s.delivered_count, 0) as opened_share,
+  s.clicked_count::float8 / nullif(s.delivered_count, 0) as clicked_share,
+  s.replied_count::float8 / nullif(s.delivered_count, 0) as replied_share,
+  s.bounced_count::float8 / nullif(s.sent_count, 0) as bounced_share,
+  s.unsubscribed_count::float8 / nullif(s.delivered_count, 0) as unsubscribed_share
+from outreach.campaign_stats s
+join outreach.campaigns c on c.tenant_id = s.tenant_id and c.id = s.campaign_id and c.deleted_at is null
+where s.variant_id is null;
+comment on view outreach.campaign_funnel is
+  E'@behavior -type:node -query:resource:single\n@primaryKey tenant_id,campaign_id\n@foreignKey (tenant_id, campaign_id) references outreach.campaigns (tenant_id, id)|@fieldName campaign|@foreignFieldName funnel\nHow many recipients of a campaign got how far.';
+comment on column outreach.campaign_funnel.recipient_count is E'@notNull\nRecipients.';
+comment on column outreach.campaign_funnel.skipped_count is E'@notNull\nRecipients whom nothing was sent to, for a reason.';
+comment on column outreach.campaign_funnel.sent_count is E'@notNull\nRecipients whom the message was sent to.';
+comment on column outreach.campaign_funnel.failed_count is E'@notNull\nRecipients whom it could not be sent to.';
+comment on column outreach.campaign_funnel.delivered_count is E'@notNull\nRecipients whom it reached.';
+comment on column outreach.campaign_funnel.bounced_count is E'@notNull\nRecipients from whose address it came back.';
+comment on column outreach.campaign_funnel.opened_count is E'@notNull\nRecipients who opened it.';
+comment on column outreach.campaign_funnel.clicked_count is E'@notNull\nRecipients who followed a link.';
+comment on column outreach.campaign_funnel.replied_count is E'@notNull\nRecipients who answered.';
+comment on column outreach.campaign_funnel.unsubscribed_count is E'@notNull\nRecipients who want no more of it.';
+comment on column outreach.campaign_funnel.delivered_share is 'Share of those sent that were delivered, from 0 to 1.';
+comment on column outreach.campaign_funnel.opened_share is 'Share of those delivered that were opened, from 0 to 1.';
+comment on column outreach.campaign_funnel.clicked_share is 'Share of those delivered in which a link was followed, from 0 to 1.';
+comment on column outreach.campaign_funnel.replied_share is 'Share of those delivered that were answered, from 0 to 1.';
+comment on column outreach.campaign_funnel.bounced_share is 'Share of those sent that came back, from 0 to 1.';
+comment on column outreach.campaign_funnel.unsubscribed_share is 'Share of those delivered whose recipient unsubscribed, from 0 to 1.';
+grant select on outreach.campaign_funnel to rowhouse_viewer, rowhouse_system;
+--! EndIncluded outreach/campaign_funnel.sql
+--! Included outreach/search.sql
+-- A template is found by its name and by what its present version says.
+select ddl.searchable('outreach.templates',
+  $$setweight(app.search_words(name), 'A') || setweight(app.search_words(description), 'C')$$, $$app.fold(name)$$, '{name,description}');
+select ddl.searchable('outreach.template_versions',
+  $$setweight(app.search_words(subject), 'A') || setweight(app.search_words(body), 'B')$$, $$app.fold(coalesce(subject, ''))$$, '{subject,body}');
+
+create or replace function outreach.search_templates(query text) returns setof outreach.templates
+language sql stable rows 100
+begin atomic
+  select t.*
+  from (
+    select f.id, max(f.rank) as rank
+    from (
+      select t.id, t.rank from app.find_templates(query) t
+      union all
+      select v.template_id, f.rank / 2 from app.find_template_versions(query) f
+      join outreach.template_versions v on v.tenant_id = app.tenant_id() and v.id = f.id
+      join outreach.templates k on k.tenant_id = v.tenant_id and k.id = v.template_id
+      where coalesce(k.current_version_id, v.id) = v.id
+    ) f
+    group by f.id
+  ) f
+  join outreach.templates t on t.tenant_id = app.tenant_id() and t.id = f.id and t.deleted_at is null
+  order by f.rank desc, t.id desc;
+end;
+comment on function outreach.search_templates(text) is
+  'Finds templates by their name, description, and what their published version (or draft) says, best first; when little is found, also what is spelt alike. At most a thousand.';
+--! EndIncluded outreach/search.sql
+--! EndIncluded outreach/messaging.sql
+--! Included outreach/automation.sql
+-- Sequences, workflows, experiments, tasks, attempts.
+--! Included outreach/types_automation.sql
+select ddl.enum('outreach.sequence_status', '{
+  "draft": "Is being written.", "active": "Takes new people and moves them on.", "paused": "Stands still.", "archived": "Is kept, and out of the way."
+}', 'Whether a sequence runs.');
+select ddl.enum('outreach.step_type', '{
+  "email": "Sends an e-mail.", "sms": "Sends a text message.", "whatsapp": "Sends a WhatsApp message.", "call": "Asks somebody to call.",
+  "linkedin": "Asks somebody to write on LinkedIn.", "task": "Asks somebody to do something.", "wait": "Waits."
+}', 'What a step of a sequence does.');
+select ddl.enum('outreach.enrollment_status', '{
+  "active": "Moves from step to step.", "paused": "Stands still.", "replied": "Ended, because the contact answered.", "bounced": "Ended, because the contact cannot be reached.",
+  "unsubscribed": "Ended, because the contact wants no messages.", "completed": "Went through all steps.", "cancelled": "Somebody ended it."
+}', 'Where a contact stands in a sequence.');
+select ddl.enum('outreach.step_execution_status', '{
+  "pending": "Its time has not come.", "running": "Is being done.", "done": "Is done.", "skipped": "Was passed over.", "failed": "Failed for good."
+}', 'Where a step of an enrollment stands.');
+select ddl.enum('outreach.workflow_status', '{
+  "draft": "Is being drawn.", "active": "Takes new runs.", "paused": "Takes no new runs.", "archived": "Is kept, and out of the way."
+}', 'Whether a workflow runs.');
+select ddl.enum('outreach.workflow_version_status', '{"draft": "Is being drawn, and may change.", "published": "Can be run, and never changes again."}', 'Where a version of a workflow stands.');
+select ddl.enum('outreach.workflow_run_status', '{
+  "running": "Moves from node to node.", "waiting": "Waits for a time or an event.", "paused": "Stands still.", "completed": "Reached an end.",
+  "failed": "Failed for good.", "cancelled": "Somebody ended it."
+}', 'Where a run of a workflow stands.');
+select ddl.enum('outreach.node_type', '{
+  "trigger": "Starts the run.", "condition": "Chooses a way.", "delay": "Waits.", "split": "Chooses a way by chance.", "action": "Does something.", "goal": "Ends the run, with what was wanted."
+}', 'What a node of a workflow does.');
+select ddl.enum('outreach.experiment_status', '{"draft": "Is being prepared.", "running": "Gives people variants.", "stopped": "Gives no more variants.", "decided": "Has a winner."}', 'Where an experiment stands.');
+select ddl.enum('outreach.task_kind', '{"call": "Call somebody.", "email": "Write to somebody.", "message": "Send somebody a message.", "review": "Look at something.", "other": "Something else."}', 'What there is to do.');
+select ddl.enum('outreach.task_status', '{"open": "Waits for somebody.", "in_progress": "Somebody is at it.", "done": "Is done.", "cancelled": "Need not be done."}', 'Where a task stands.');
+select ddl.enum('outreach.attempt_status', '{"queued": "Waits to go out.", "sent": "Went out.", "delivered": "Arrived.", "failed": "Did not arrive.", "responded": "Was answered."}', 'What became of an attempt.');
+select ddl.enum('outreach.attempt_direction', '{"outbound": "From us.", "inbound": "From the lead."}', 'Which way an attempt went.');
+select ddl.enum('outreach.response_type', '{"positive": "Is interested.", "negative": "Is not interested.", "neutral": "Neither.", "dnc": "Wants no more contact."}', 'What an answer says.');
+--! EndIncluded outreach/types_automation.sql
+--! Included outreach/sequences.sql
+-- Steps that a contact goes through, one after the other, until they answer.
+create table if not exists outreach.sequences (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint sequences_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint sequences_description_check check (length(description) <= 5000),
+  channel crm.channel,
+  status outreach.sequence_status not null default 'draft',
+  settings jsonb not null default '{}' constraint sequences_settings_check check (jsonb_typeof(settings) = 'object'),
+  enrollment_count bigint not null default 0 constraint sequences_enrollment_count_check check (enrollment_count >= 0),
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint sequences_pkey primary key (tenant_id, id)
+);
+comment on table outreach.sequences is E'@typeid seq\nSteps that a contact goes through, one after the other.';
+comment on column outreach.sequences.channel is 'Its main channel; none when it uses several alike.';
+comment on column outreach.sequences.settings is 'Quiet hours, stop rules and the like, a JSON object.';
+comment on column outreach.sequences.enrollment_count is 'How many contacts were ever enrolled.';
+comment on column outreach.sequences.created_by is 'Actor who made it.';
+create unique index if not exists sequences_name_key on outreach.sequences (tenant_id, name) where deleted_at is null;
+create index if not exists sequences_status_idx on outreach.sequences (tenant_id, status, id);
+create index if not exists sequences_created_at_idx on outreach.sequences (tenant_id, created_at);
+select ddl.foreign_key('outreach.sequences', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('outreach.sequences', p_insert => '{name,description,channel,settings}', p_update => '{name,description,channel,status,settings}');
+select ddl.state_machine('outreach.sequences', 'status',
+  '{"draft": ["active", "archived"], "active": ["paused", "archived"], "paused": ["active", "archived"], "archived": ["paused"]}', '{draft}');
+--! EndIncluded outreach/sequences.sql
+--! Included outreach/sequence_steps.sql
+-- The steps of a sequence, in order.
+create table if not exists outreach.sequence_steps (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  sequence_id uuid not null,
+  step_number integer not null constraint sequence_steps_step_number_check check (step_number between 1 and 10000),
+  type outreach.step_type not null,
+  name text constraint sequence_steps_name_check check (length(name) <= 200),
+  template_id uuid,
+  prompt_id uuid,
+  delay_days integer not null default 0 constraint sequence_steps_delay_days_check check (delay_days between 0 and 3650),
+  delay_minutes integer not null default 0 constraint sequence_steps_delay_minutes_check check (delay_minutes between 0 and 1440),
+  settings jsonb not null default '{}' constraint sequence_steps_settings_check check (jsonb_typeof(settings) = 'object'),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint sequence_steps_pkey primary key (tenant_id, id),
+  constraint sequence_steps_type_check check (type <> 'wait' or (template_id is null and prompt_id is null))
+);
+comment on table outreach.sequence_steps is E'@typeid step\nA step of a sequence.';
+comment on column outreach.sequence_steps.step_number is 'Place in the sequence, from 1; unique among its living steps.';
+comment on column outreach.sequence_steps.prompt_id is 'The prompt by which the message is written, instead of a template.';
+comment on column outreach.sequence_steps.delay_days is 'Days to wait after the step before.';
+comment on column outreach.sequence_steps.delay_minutes is 'Minutes to wait beyond the days.';
+comment on column outreach.sequence_steps.settings is 'Details of the step, a JSON object.';
+create unique index if not exists sequence_steps_step_number_key on outreach.sequence_steps (tenant_id, sequence_id, step_number) where deleted_at is null;
+create index if not exists sequence_steps_sequence_id_idx on outreach.sequence_steps (tenant_id, sequence_id, id);
+select ddl.foreign_key('outreach.sequence_steps', 'sequence_id', 'outreach.sequences', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.sequence_steps', 'template_id', 'outreach.templates', 'restrict');
+select ddl.foreign_key('outreach.sequence_steps', 'prompt_id', 'outreach.prompts', 'restrict');
+comment on constraint sequence_steps_sequence_id_fkey on outreach.sequence_steps is E'@nestedCreate\n@foreignFieldName steps';
+select ddl.tenant_table('outreach.sequence_steps', p_insert => '{sequence_id,step_number,type,name,template_id,prompt_id,delay_days,delay_minutes,settings}',
+  p_update => '{type,name,template_id,prompt_id,delay_days,delay_minutes,settings}');
+--! EndIncluded outreach/sequence_steps.sql
+--! Included outreach/reorder_sequence_steps.sql
+create or replace function outreach.reorder_sequence_steps(sequence_id uuid, step_ids uuid[]) returns outreach.sequences
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_sequence outreach.sequences;
+  v_steps uuid[];
+  v_last integer;
+begin
+  select * into v_sequence from outreach.sequences s
+  where s.tenant_id = app.tenant_id() and s.id = reorder_sequence_steps.sequence_id and s.deleted_at is null for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no sequence %s.', reorder_sequence_steps.sequence_id), 'sequenceId');
+  end if;
+  v_steps := array(select s.id from outreach.sequence_steps s
+    where s.tenant_id = v_sequence.tenant_id and s.sequence_id = v_sequence.id and s.deleted_at is null order by s.id);
+  if v_steps <> array(select i from unnest(step_ids) i order by i) then
+    perform app.raise('VALIDATION_FAILED', format('Name each of the %s living steps of the sequence once, in the order they shall have.', cardinality(v_steps)),
+      'stepIds', jsonb_build_object('expected', cardinality(v_steps), 'given', cardinality(step_ids)));
+  end if;
+  -- First beyond the others: the numbers are unique at every moment.
+  select max(s.step_number) into v_last from outreach.sequence_steps s
+  where s.tenant_id = v_sequence.tenant_id and s.sequence_id = v_sequence.id and s.deleted_at is null;
+  update outreach.sequence_steps s set step_number = v_last + o.n
+  from unnest(step_ids) with ordinality o (id, n) where s.tenant_id = v_sequence.tenant_id and s.id = o.id;
+  update outreach.sequence_steps s set step_number = o.n
+  from unnest(step_ids) with ordinality o (id, n) where s.tenant_id = v_sequence.tenant_id and s.id = o.id;
+  return v_sequence;
+end
+$$;
+comment on function outreach.reorder_sequence_steps(uuid, uuid[]) is 'Puts the steps of a sequence into a new order.';
+grant execute on function outreach.reorder_sequence_steps(uuid, uuid[]) to rowhouse_member;
+--! EndIncluded outreach/reorder_sequence_steps.sql
+--! Included outreach/sequence_enrollments.sql
+-- That a contact goes through a sequence.
+create table if not exists outreach.sequence_enrollments (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  sequence_id uuid not null,
+  contact_id uuid not null,
+  campaign_id uuid,
+  lead_id uuid,
+  status outreach.enrollment_status not null default 'active',
+  current_step_id uuid,
+  assigned_to uuid,
+  enrolled_by uuid default app.actor_id(),
+  enrolled_at timestamptz not null default now(),
+  paused_at timestamptz,
+  ended_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint sequence_enrollments_pkey primary key (tenant_id, id),
+  constraint sequence_enrollments_ended_at_check check ((status in ('active', 'paused')) = (ended_at is null)),
+  constraint sequence_enrollments_paused_at_check check ((status = 'paused') = (paused_at is not null))
+);
+comment on table outreach.sequence_enrollments is E'@typeid enr\nThat a contact goes, or went, through a sequence. A contact is in a sequence once at a time.';
+comment on column outreach.sequence_enrollments.campaign_id is 'The campaign that enrolled the contact.';
+comment on column outreach.sequence_enrollments.lead_id is 'The lead on whose behalf.';
+comment on column outreach.sequence_enrollments.current_step_id is 'The step that is next or under way.';
+comment on column outreach.sequence_enrollments.assigned_to is 'Actor who does what people have to do.';
+comment on column outreach.sequence_enrollments.enrolled_by is 'Actor who enrolled the contact.';
+create unique index if not exists sequence_enrollments_sequence_id_contact_id_key
+  on outreach.sequence_enrollments (tenant_id, sequence_id, contact_id) where status in ('active', 'paused');
+create index if not exists sequence_enrollments_sequence_id_idx on outreach.sequence_enrollments (tenant_id, sequence_id, status, id);
+create index if not exists sequence_enrollments_contact_id_idx on outreach.sequence_enrollments (tenant_id, contact_id, status, id);
+create index if not exists sequence_enrollments_created_at_idx on outreach.sequence_enrollments (tenant_id, created_at);
+select ddl.foreign_key('outreach.sequence_enrollments', 'sequence_id', 'outreach.sequences', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.sequence_enrollments', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.sequence_enrollments', 'campaign_id', 'outreach.campaigns', 'set null');
+select ddl.foreign_key('outreach.sequence_enrollments', 'lead_id', 'crm.leads', 'set null');
+select ddl.foreign_key('outreach.sequence_enrollments', 'current_step_id', 'outreach.sequence_steps', 'set null');
+select ddl.foreign_key('outreach.sequence_enrollments', 'assigned_to', 'iam.actors', 'set null');
+select ddl.foreign_key('outreach.sequence_enrollments', 'enrolled_by', 'iam.actors', 'set null');
+comment on constraint sequence_enrollments_sequence_id_fkey on outreach.sequence_enrollments is E'@foreignFieldName enrollments';
+select ddl.tenant_table('outreach.sequence_enrollments', p_insert => '{sequence_id,contact_id,campaign_id,lead_id,assigned_to}', p_update => '{status,assigned_to}');
+select ddl.state_machine('outreach.sequence_enrollments', 'status',
+  '{"active": ["paused", "replied", "bounced", "unsubscribed", "completed", "cancelled"], "paused": ["active", "replied", "bounced", "unsubscribed", "cancelled"],
+    "replied": [], "bounced": [], "unsubscribed": [], "completed": [], "cancelled": []}', '{active}');
+select ddl.counter('outreach.sequence_enrollments', 'sequence_id', 'outreach.sequences', 'enrollment_count');
+
+create or replace function outreach.stamp_enrollment() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  new.paused_at := case when new.status = 'paused' then now() end;
+  new.ended_at := case when new.status not in ('active', 'paused') then coalesce(new.ended_at, now()) end;
+  return new;
+end
+$$;
+comment on function outreach.stamp_enrollment() is 'Keeps the times that follow from the status of an enrollment.';
+select ddl.trigger('outreach.sequence_enrollments', '_300_times',
+  'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_enrollment()');
+--! EndIncluded outreach/sequence_enrollments.sql
+--! Included outreach/sequence_step_executions.sql
+-- What became of a step for an enrolled contact.
+create table if not exists outreach.sequence_step_executions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  sequence_enrollment_id uuid not null,
+  sequence_step_id uuid not null,
+  attempt_number integer not null default 1 constraint sequence_step_executions_attempt_number_check check (attempt_number >= 1),
+  status outreach.step_execution_status not null default 'pending',
+  message_id uuid,
+  error_message text,
+  started_at timestamptz,
+  completed_at timestamptz,
+  opened_at timestamptz,
+  clicked_at timestamptz,
+  replied_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint sequence_step_executions_pkey primary key (tenant_id, id),
+  constraint sequence_step_executions_completed_at_check check (completed_at >= started_at)
+);
+comment on table outreach.sequence_step_executions is E'@typeid exec\nWhat became of a step for an enrolled contact.';
+comment on column outreach.sequence_step_executions.attempt_number is 'Which try of the step it is, from 1.';
+create unique index if not exists sequence_step_executions_step_attempt_key
+  on outreach.sequence_step_executions (tenant_id, sequence_enrollment_id, sequence_step_id, attempt_number);
+create index if not exists sequence_step_executions_sequence_enrollment_id_idx
+  on outreach.sequence_step_executions (tenant_id, sequence_enrollment_id, id);
+create index if not exists sequence_step_executions_sequence_step_id_idx on outreach.sequence_step_executions (tenant_id, sequence_step_id, status, id);
+select ddl.foreign_key('outreach.sequence_step_executions', 'sequence_enrollment_id', 'outreach.sequence_enrollments', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.sequence_step_executions', 'sequence_step_id', 'outreach.sequence_steps', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.sequence_step_executions', 'message_id', 'outreach.messages', 'set null');
+comment on constraint sequence_step_executions_sequence_enrollment_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName executions\n@fieldName enrollment';
+comment on constraint sequence_step_executions_sequence_step_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName executions\n@fieldName step';
+select ddl.tenant_table('outreach.sequence_step_executions');
+select ddl.state_machine('outreach.sequence_step_executions', 'status',
+  '{"pending": ["running", "skipped"], "running": ["done", "failed", "skipped"], "done": [], "failed": [], "skipped": []}', '{pending}');
+--! EndIncluded outreach/sequence_step_executions.sql
+--! Included outreach/sequence_schedules.sql
+-- When the next step of an enrollment is due.
+create table if not exists outreach.sequence_schedules (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  sequence_enrollment_id uuid not null,
+  sequence_step_id uuid not null,
+  scheduled_at timestamptz not null,
+  processed_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint sequence_schedules_pkey primary key (tenant_id, id)
+);
+comment on table outreach.sequence_schedules is E'@typeid ssch\nWhen a step of an enrollment is due. One is open at a time.';
+create unique index if not exists sequence_schedules_sequence_enrollment_id_key
+  on outreach.sequence_schedules (tenant_id, sequence_enrollment_id) where processed_at is null;
+create index if not exists sequence_schedules_sequence_enrollment_id_idx on outreach.sequence_schedules (tenant_id, sequence_enrollment_id, id);
+create index if not exists sequence_schedules_scheduled_at_idx on outreach.sequence_schedules (tenant_id, scheduled_at) where processed_at is null;
+select ddl.foreign_key('outreach.sequence_schedules', 'sequence_enrollment_id', 'outreach.sequence_enrollments', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.sequence_schedules', 'sequence_step_id', 'outreach.sequence_steps', 'cascade');
+comment on constraint sequence_schedules_sequence_enrollment_id_fkey on outreach.sequence_schedules is E'@foreignFieldName schedules\n@fieldName enrollment';
+comment on constraint sequence_schedules_sequence_step_id_fkey on outreach.sequence_schedules is E'@foreignFieldName schedules\n@fieldName step';
+select ddl.tenant_table('outreach.sequence_schedules');
+--! EndIncluded outreach/sequence_schedules.sql
+--! Included outreach/workflows.sql
+-- A graph of nodes that contacts move through. The graph itself is in versions.
+create table if not exists outreach.workflows (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint workflows_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint workflows_description_check check (length(description) <= 5000),
+  status outreach.workflow_status not null default 'draft',
+  published_version_id uuid,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint workflows_pkey primary key (tenant_id, id),
+  constraint workflows_published_version_id_check check (status in ('draft', 'archived') or published_version_id is not null)
+);
+comment on table outreach.workflows is E'@typeid wf\nA graph of nodes that contacts move through.';
+comment on column outreach.workflows.published_version_id is 'The version that new runs take; changed by publishWorkflow.';
+comment on column outreach.workflows.created_by is 'Actor who made it.';
+create unique index if not exists workflows_name_key on outreach.workflows (tenant_id, name) where deleted_at is null;
+create index if not exists workflows_status_idx on outreach.workflows (tenant_id, status, id);
+create index if not exists workflows_created_at_idx on outreach.workflows (tenant_id, created_at);
+select ddl.foreign_key('outreach.workflows', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('outreach.workflows', p_insert => '{name,description}', p_update => '{name,description,status}');
+select ddl.state_machine('outreach.workflows', 'status',
+  '{"draft": ["active", "archived"], "active": ["paused", "archived"], "paused": ["active", "archived"], "archived": ["paused", "draft"]}', '{draft}');
+--! EndIncluded outreach/workflows.sql
+--! Included outreach/workflow_versions.sql
+-- The graph of a workflow as it was at a time: a draft changes, what was published never does.
+create table if not exists outreach.workflow_versions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  workflow_id uuid not null,
+  version integer not null constraint workflow_versions_version_check check (version >= 1),
+  status outreach.workflow_version_status not null default 'draft',
+  trigger jsonb not null default '{}' constraint workflow_versions_trigger_check check (jsonb_typeof(trigger) = 'object'),
+  nodes jsonb not null default '[]' constraint workflow_versions_nodes_check check (jsonb_typeof(nodes) = 'array'),
+  edges jsonb not null default '[]' constraint workflow_versions_edges_check check (jsonb_typeof(edges) = 'array'),
+  goals jsonb not null default '[]' constraint workflow_versions_goals_check check (jsonb_typeof(goals) = 'array'),
+  changelog text constraint workflow_versions_changelog_check check (length(changelog) <= 5000),
+  created_by uuid default app.actor_id(),
+  published_by uuid,
+  published_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint workflow_versions_pkey primary key (tenant_id, id),
+  constraint workflow_versions_published_at_check check ((status = 'published') = (published_at is not null))
+);
+comment on table outreach.workflow_versions is E'@typeid wfv\nThe graph of a workflow as it was at a time.';
+comment on column outreach.workflow_versions.version is 'Number of the version, from 1; given by the database.';
+comment on column outreach.workflow_versions.trigger is 'What starts a run, a JSON object such as {"event": "contact.created"}.';
+comment on column outreach.workflow_versions.nodes is 'The nodes: an array of {id, type, config}; exactly one is of type trigger.';
+comment on column outreach.workflow_versions.edges is 'The ways between them: an array of {from, to, when}.';
+comment on column outreach.workflow_versions.goals is 'What the workflow is for: an array of {name, condition}.';
+comment on column outreach.workflow_versions.changelog is 'What is new.';
+comment on column outreach.workflow_versions.created_by is 'Actor who drew it.';
+comment on column outreach.workflow_versions.published_by is 'Actor who published it.';
+create unique index if not exists workflow_versions_workflow_id_version_key on outreach.workflow_versions (tenant_id, workflow_id, version);
+create unique index if not exists workflow_versions_draft_key on outreach.workflow_versions (tenant_id, workflow_id) where status = 'draft';
+select ddl.foreign_key('outreach.workflow_versions', 'workflow_id', 'outreach.workflows', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.workflow_versions', 'created_by', 'iam.actors', 'set null');
+select ddl.foreign_key('outreach.workflow_versions', 'published_by', 'iam.actors', 'set null');
+comment on constraint workflow_versions_workflow_id_fkey on outreach.workflow_versions is E'@nestedCreate\n@foreignFieldName versions';
+select ddl.tenant_table('outreach.workflow_versions', p_insert => '{workflow_id,trigger,nodes,edges,goals,changelog}', p_update => '{trigger,nodes,edges,goals,changelog}');
+select ddl.state_machine('outreach.workflow_versions', 'status', '{"draft": ["published"], "published": []}', '{draft}');
+
+create or replace function outreach.guard_published_workflow_version() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('Version %s of the workflow is published and never changes. Make a new draft.', old.version));
+  return null;
+end
+$$;
+comment on function outreach.guard_published_workflow_version() is 'Keeps a published version as it was.';
+select ddl.trigger('outreach.workflow_versions', '_200_published', $$before update or delete for each row
+  when (old.status = 'published' and pg_trigger_depth() = 0) execute function outreach.guard_published_workflow_version()$$);
+
+create or replace function outreach.number_workflow_version() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  -- Two who draw the next version at once take turns.
+  perform from outreach.workflows where tenant_id = new.tenant_id and id = new.workflow_id for no key update;
+  select coalesce(max(version), 0) + 1 into new.version
+  from outreach.workflow_versions where tenant_id = new.tenant_id and workflow_id = new.workflow_id;
+  return new;
+end
+$$;
+comment on function outreach.number_workflow_version() is 'Numbers the versions of a workflow, one after the other.';
+select ddl.trigger('outreach.workflow_versions', '_300_number',
+  'before insert for each row when (new.version is null) execute function outreach.number_workflow_version()');
+--! EndIncluded outreach/workflow_versions.sql
+--! Included outreach/workflows_published_version.sql
+-- A workflow points to its published version and its versions point to it: the second of the two references comes last.
+select ddl.foreign_key('outreach.workflows', 'published_version_id', 'outreach.workflow_versions', 'set null');
+comment on constraint workflows_published_version_id_fkey on outreach.workflows is E'@fieldName publishedVersion\n@foreignFieldName publishedFor';
+--! EndIncluded outreach/workflows_published_version.sql
+--! Included outreach/check_workflow_graph.sql
+create or replace function outreach.check_workflow_graph(p_nodes jsonb, p_edges jsonb) returns void
+language plpgsql stable set search_path to pg_catalog as $$
+declare
+  v_bad text;
+  v_triggers integer := (select count(*) from jsonb_array_elements(p_nodes) n where n ->> 'type' = 'trigger');
+begin
+  select n::text into v_bad from jsonb_array_elements(p_nodes) n
+  where jsonb_typeof(n) <> 'object' or coalesce(n ->> 'id', '') = ''
+    or coalesce(n ->> 'type', '') not in ('trigger', 'condition', 'delay', 'split', 'action', 'goal') limit 1;
+  if v_bad is not null then
+    perform app.raise('VALIDATION_FAILED', format('The node %s has no id, or no type of trigger, condition, delay, split, action or goal.', left(v_bad, 200)), 'nodes');
+  end if;
+  select n ->> 'id' into v_bad from jsonb_array_elements(p_nodes) n group by 1 having count(*) > 1 limit 1;
+  if v_bad is not null then
+    perform app.raise('VALIDATION_FAILED', format('Two nodes have the id %s. Give each an id of its own.', v_bad), 'nodes');
+  end if;
+  if v_triggers <> 1 then
+    perform app.raise('VALIDATION_FAILED', format('A workflow begins at one node of type trigger; this one has %s.', v_triggers), 'nodes');
+  end if;
+  select e::text into v_bad from jsonb_array_elements(p_edges) e
+  where jsonb_typeof(e) <> 'object'
+    or not exists (select from jsonb_array_elements(p_nodes) n where n ->> 'id' = e ->> 'from')
+    or not exists (select from jsonb_array_elements(p_nodes) n where n ->> 'id' = e ->> 'to') limit 1;
+  if v_bad is not null then
+    perform app.raise('VALIDATION_FAILED', format('The edge %s does not lead from one node to another.', left(v_bad, 200)), 'edges');
+  end if;
+  with recursive reached (id) as (
+    select n ->> 'id' from jsonb_array_elements(p_nodes) n where n ->> 'type' = 'trigger'
+    union
+    select e ->> 'to' from reached r join jsonb_array_elements(p_edges) e on e ->> 'from' = r.id
+  )
+  select n ->> 'id' into v_bad from jsonb_array_elements(p_nodes) n
+  where not exists (select from reached r where r.id = n ->> 'id') order by 1 limit 1;
+  if v_bad is not null then
+    perform app.raise('VALIDATION_FAILED', format('No way leads from the trigger to node %s. Connect it or remove it.', v_bad), 'edges');
+  end if;
+end
+$$;
+comment on function outreach.check_workflow_graph(jsonb, jsonb) is
+  'Refuses a graph that cannot be run: nodes without id or type, not exactly one trigger, edges to nowhere, nodes that no way leads to.';
+--! EndIncluded outreach/check_workflow_graph.sql
+--! Included outreach/publish_workflow.sql
+create or replace function outreach.publish_workflow(workflow_id uuid) returns outreach.workflows
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_workflow outreach.workflows;
+  v_draft outreach.workflow_versions;
+begin
+  select * into v_workflow from outreach.workflows w
+  where w.tenant_id = app.tenant_id() and w.id = publish_workflow.workflow_id and w.deleted_at is null for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no workflow %s.', publish_workflow.workflow_id), 'workflowId');
+  end if;
+  select * into v_draft from outreach.workflow_versions v
+  where v.tenant_id = v_workflow.tenant_id and v.workflow_id = v_workflow.id and v.status = 'draft' for update;
+  if not found then
+    perform app.raise('INVALID_STATE', format('Workflow "%s" has no draft to publish. Make one first.', v_workflow.name), 'workflowId');
+  end if;
+  perform outreach.check_workflow_graph(v_draft.nodes, v_draft.edges);
+  update outreach.workflow_versions v set status = 'published', published_at = now(), published_by = app.actor_id()
+  where v.tenant_id = v_draft.tenant_id and v.id = v_draft.id;
+  update outreach.workflows w
+  set published_version_id = v_draft.id, status = case when w.status = 'draft' then 'active' else w.status end
+  where w.tenant_id = v_workflow.tenant_id and w.id = v_workflow.id returning * into v_workflow;
+  return v_workflow;
+end
+$$;
+comment on function outreach.publish_workflow(uuid) is
+  'Publishes the draft of a workflow, after checking that its graph can be run. Runs that are under way stay on their version.';
+grant execute on function outreach.publish_workflow(uuid) to rowhouse_member;
+--! EndIncluded outreach/publish_workflow.sql
+--! Included outreach/workflow_runs.sql
+-- A contact on its way through a workflow.
+create table if not exists outreach.workflow_runs (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  workflow_version_id uuid not null,
+  contact_id uuid not null,
+  lead_id uuid,
+  status outreach.workflow_run_status not null default 'running',
+  current_node_id text constraint workflow_runs_current_node_id_check check (length(current_node_id) <= 200),
+  context jsonb not null default '{}' constraint workflow_runs_context_check check (jsonb_typeof(context) = 'object'),
+  error_code text,
+  error_message text,
+  started_by uuid default app.actor_id(),
+  started_at timestamptz not null default now(),
+  completed_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint workflow_runs_pkey primary key (tenant_id, id),
+  constraint workflow_runs_completed_at_check check ((status in ('completed', 'failed', 'cancelled')) = (completed_at is not null))
+);
+comment on table outreach.workflow_runs is E'@typeid wfr\nA contact on its way through a workflow. A run stays on the version on which it began.';
+comment on column outreach.workflow_runs.lead_id is 'The lead on whose behalf.';
+comment on column outreach.workflow_runs.current_node_id is 'The node it is at.';
+comment on column outreach.workflow_runs.context is 'What the run knows, a JSON object.';
+comment on column outreach.workflow_runs.error_code is 'Code of the last error.';
+comment on column outreach.workflow_runs.started_by is 'Actor who started it.';
+create index if not exists workflow_runs_workflow_version_id_idx on outreach.workflow_runs (tenant_id, workflow_version_id, status, id);
+create index if not exists workflow_runs_contact_id_idx on outreach.workflow_runs (tenant_id, contact_id, id);
+create index if not exists workflow_runs_status_idx on outreach.workflow_runs (tenant_id, status, id);
+create index if not exists workflow_runs_started_at_idx on outreach.workflow_runs (tenant_id, started_at);
+select ddl.foreign_key('outreach.workflow_runs', 'workflow_version_id', 'outreach.workflow_versions', 'restrict', p_index => false);
+select ddl.foreign_key('outreach.workflow_runs', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.workflow_runs', 'lead_id', 'crm.leads', 'set null');
+select ddl.foreign_key('outreach.workflow_runs', 'started_by', 'iam.actors', 'set null');
+comment on constraint workflow_runs_workflow_version_id_fkey on outreach.workflow_runs is E'@foreignFieldName runs\n@fieldName version';
+select ddl.tenant_table('outreach.workflow_runs', p_update => '{status}');
+select ddl.state_machine('outreach.workflow_runs', 'status',
+  '{"running": ["waiting", "paused", "completed", "failed", "cancelled"], "waiting": ["running", "paused", "failed", "cancelled"],
+    "paused": ["running", "waiting", "cancelled"], "completed": [], "failed": [], "cancelled": []}', '{running,waiting}');
+
+create or replace function outreach.workflows_runs(workflow outreach.workflows) returns setof outreach.workflow_runs
+language sql stable set search_path to pg_catalog
+begin atomic
+  select r.* from outreach.workflow_versions v join outreach.workflow_runs r on r.tenant_id = v.tenant_id and r.workflow_version_id = v.id
+  where v.tenant_id = workflow.tenant_id and v.workflow_id = workflow.id;
+end;
+comment on function outreach.workflows_runs(outreach.workflows) is 'Runs of all versions of the workflow.';
+grant execute on function outreach.workflows_runs(outreach.workflows) to rowhouse_viewer;
+
+create or replace function outreach.stamp_workflow_run() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  new.completed_at := case when new.status in ('completed', 'failed', 'cancelled') then coalesce(new.completed_at, now()) end;
+  return new;
+end
+$$;
+comment on function outreach.stamp_workflow_run() is 'Keeps the time that follows from the status of a run.';
+select ddl.trigger('outreach.workflow_runs', '_300_times',
+  'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_workflow_run()');
+--! EndIncluded outreach/workflow_runs.sql
+--! Included outreach/workflow_run_steps.sql
+-- What a run did at each node.
+create table if not exists outreach.workflow_run_steps (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  workflow_run_id uuid not null,
+  node_id text not null constraint workflow_run_steps_node_id_check check (length(node_id) between 1 and 200),
+  node_type outreach.node_type not null,
+  status outreach.step_execution_status not null default 'pending',
+  output jsonb not null default '{}' constraint workflow_run_steps_output_check check (jsonb_typeof(output) = 'object'),
+  message_id uuid,
+  error_message text,
+  scheduled_at timestamptz,
+  started_at timestamptz,
+  completed_at timestamptz constraint workflow_run_steps_completed_at_check check (completed_at >= started_at),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint workflow_run_steps_pkey primary key (tenant_id, id)
+);
+comment on table outreach.workflow_run_steps is E'@typeid wfs\nWhat a run did at a node.';
+comment on column outreach.workflow_run_steps.node_id is 'Node of the version that the run is on.';
+comment on column outreach.workflow_run_steps.output is 'What came out, a JSON object.';
+create index if not exists workflow_run_steps_workflow_run_id_idx on outreach.workflow_run_steps (tenant_id, workflow_run_id, id);
+create index if not exists workflow_run_steps_status_idx on outreach.workflow_run_steps (tenant_id, status, scheduled_at);
+select ddl.foreign_key('outreach.workflow_run_steps', 'workflow_run_id', 'outreach.workflow_runs', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.workflow_run_steps', 'message_id', 'outreach.messages', 'set null');
+comment on constraint workflow_run_steps_workflow_run_id_fkey on outreach.workflow_run_steps is E'@foreignFieldName steps\n@fieldName run';
+select ddl.tenant_table('outreach.workflow_run_steps');
+select ddl.state_machine('outreach.workflow_run_steps', 'status',
+  '{"pending": ["running", "skipped"], "running": ["done", "failed", "skipped"], "done": [], "failed": [], "skipped": []}', '{pending}');
+--! EndIncluded outreach/workflow_run_steps.sql
+--! Included outreach/workflow_schedules.sql
+-- When a waiting run goes on.
+create table if not exists outreach.workflow_schedules (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  workflow_run_id uuid not null,
+  node_id text not null constraint workflow_schedules_node_id_check check (length(node_id) between 1 and 200),
+  scheduled_at timestamptz not null,
+  processed_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint workflow_schedules_pkey primary key (tenant_id, id)
+);
+comment on table outreach.workflow_schedules is E'@typeid wfsch\nWhen a waiting run goes on at a node.';
+comment on column outreach.workflow_schedules.node_id is 'Node at which it goes on.';
+create unique index if not exists workflow_schedules_workflow_run_id_key on outreach.workflow_schedules (tenant_id, workflow_run_id) where processed_at is null;
+create index if not exists workflow_schedules_workflow_run_id_idx on outreach.workflow_schedules (tenant_id, workflow_run_id, id);
+create index if not exists workflow_schedules_scheduled_at_idx on outreach.workflow_schedules (tenant_id, scheduled_at) where processed_at is null;
+select ddl.foreign_key('outreach.workflow_schedules', 'workflow_run_id', 'outreach.workflow_runs', 'cascade', p_index => false);
+comment on constraint workflow_schedules_workflow_run_id_fkey on outreach.workflow_schedules is E'@foreignFieldName schedules\n@fieldName run';
+select ddl.tenant_table('outreach.workflow_schedules');
+--! EndIncluded outreach/workflow_schedules.sql
+--! Included outreach/step_experiments.sql
+-- Which of several ways to write a step works best.
+create table if not exists outreach.step_experiments (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  sequence_step_id uuid not null,
+  name text not null constraint step_experiments_name_check check (length(btrim(name)) between 1 and 200),
+  status outreach.experiment_status not null default 'draft',
+  hypothesis text constraint step_experiments_hypothesis_check check (length(hypothesis) <= 5000),
+  started_at timestamptz,
+  ended_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint step_experiments_pkey primary key (tenant_id, id)
+);
+comment on table outreach.step_experiments is E'@typeid exp\nA comparison of several ways to write a step. A step has one under way at most.';
+comment on column outreach.step_experiments.hypothesis is 'What is expected.';
+create unique index if not exists step_experiments_sequence_step_id_key
+  on outreach.step_experiments (tenant_id, sequence_step_id) where status = 'running' and deleted_at is null;
+create index if not exists step_experiments_sequence_step_id_idx on outreach.step_experiments (tenant_id, sequence_step_id, id);
+select ddl.foreign_key('outreach.step_experiments', 'sequence_step_id', 'outreach.sequence_steps', 'cascade', p_index => false);
+comment on constraint step_experiments_sequence_step_id_fkey on outreach.step_experiments is E'@foreignFieldName experiments\n@fieldName step';
+select ddl.tenant_table('outreach.step_experiments', p_insert => '{sequence_step_id,name,hypothesis}', p_update => '{name,hypothesis,status}');
+select ddl.state_machine('outreach.step_experiments', 'status',
+  '{"draft": ["running"], "running": ["stopped", "decided"], "stopped": ["running", "decided"], "decided": []}', '{draft}');
+
+create or replace function outreach.stamp_experiment() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  new.started_at := case when new.status = 'running' then coalesce(old.started_at, now()) else old.started_at end;
+  new.ended_at := case when new.status in ('stopped', 'decided') then now() end;
+  return new;
+end
+$$;
+comment on function outreach.stamp_experiment() is 'Keeps the times that follow from the status of an experiment.';
+select ddl.trigger('outreach.step_experiments', '_300_times',
+  'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_experiment()');
+--! EndIncluded outreach/step_experiments.sql
+--! Included outreach/step_experiment_variants.sql
+-- One of the ways that an experiment compares.
+create table if not exists outreach.step_experiment_variants (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  step_experiment_id uuid not null,
+  name text not null constraint step_experiment_variants_name_check check (length(btrim(name)) between 1 and 100),
+  template_id uuid,
+  prompt_id uuid,
+  weight integer not null default 1 constraint step_experiment_variants_weight_check check (weight between 0 and 10000),
+  is_winner boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint step_experiment_variants_pkey primary key (tenant_id, id)
+);
+comment on table outreach.step_experiment_variants is E'@typeid expv\nOne of the ways that an experiment compares.';
+comment on column outreach.step_experiment_variants.prompt_id is 'The prompt by which the message is written, instead of a template.';
+comment on column outreach.step_experiment_variants.weight is 'How often it is given, relative to the others.';
+comment on column outreach.step_experiment_variants.is_winner is 'Whether it has won; one variant of an experiment has at most.';
+create unique index if not exists step_experiment_variants_name_key
+  on outreach.step_experiment_variants (tenant_id, step_experiment_id, name) where deleted_at is null;
+create unique index if not exists step_experiment_variants_is_winner_key
+  on outreach.step_experiment_variants (tenant_id, step_experiment_id) where is_winner and deleted_at is null;
+create index if not exists step_experiment_variants_step_experiment_id_idx on outreach.step_experiment_variants (tenant_id, step_experiment_id, id);
+select ddl.foreign_key('outreach.step_experiment_variants', 'step_experiment_id', 'outreach.step_experiments', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.step_experiment_variants', 'template_id', 'outreach.templates', 'restrict');
+select ddl.foreign_key('outreach.step_experiment_variants', 'prompt_id', 'outreach.prompts', 'restrict');
+comment on constraint step_experiment_variants_step_experiment_id_fkey on outreach.step_experiment_variants is E'@nestedCreate\n@foreignFieldName variants\n@fieldName experiment';
+select ddl.tenant_table('outreach.step_experiment_variants', p_insert => '{step_experiment_id,name,template_id,prompt_id,weight}',
+  p_update => '{name,template_id,prompt_id,weight,is_winner}');
+--! EndIncluded outreach/step_experiment_variants.sql
+--! Included outreach/enrollment_variant_assignments.sql
+-- Which variant an enrolled contact was given: it stays with them.
+create table if not exists outreach.enrollment_variant_assignments (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  sequence_enrollment_id uuid not null,
+  step_experiment_id uuid not null,
+  step_experiment_variant_id uuid not null,
+  assigned_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint enrollment_variant_assignments_pkey primary key (tenant_id, id)
+);
+comment on table outreach.enrollment_variant_assignments is E'@typeid eva\nWhich variant of an experiment an enrolled contact was given. It never changes.';
+create unique index if not exists enrollment_variant_assignments_enrollment_experiment_key
+  on outreach.enrollment_variant_assignments (tenant_id, sequence_enrollment_id, step_experiment_id);
+select ddl.foreign_key('outreach.enrollment_variant_assignments', 'sequence_enrollment_id', 'outreach.sequence_enrollments', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.enrollment_variant_assignments', 'step_experiment_id', 'outreach.step_experiments', 'cascade');
+select ddl.foreign_key('outreach.enrollment_variant_assignments', 'step_experiment_variant_id', 'outreach.step_experiment_variants', 'cascade');
+comment on column outreach.enrollment_variant_assignments.step_experiment_id is 'The experiment of the variant; taken from it by the database.';
+comment on constraint enrollment_variant_assignments_sequence_enrollment_id_fkey on outreach.enrollment_variant_assignments is E'@foreignFieldName variantAssignments\n@fieldName enrollment';
+comment on constraint enrollment_variant_assignments_step_experiment_id_fkey on outreach.enrollment_variant_assignments is E'@foreignFieldName assignments\n@fieldName experiment';
+comment on constraint enrollment_variant_assignments_step_experiment_variant_id_fkey on outreach.enrollment_variant_assignments is E'@foreignFieldName assignments\n@fieldName variant';
+select ddl.append_only('outreach.enrollment_variant_assignments');
+
+create or replace function outreach.derive_assignment_experiment() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  -- The key of the table needs the experiment; it is never anything but the variant's.
+  -- A variant that is not there is refused by the reference.
+  new.step_experiment_id := coalesce((select v.step_experiment_id from outreach.step_experiment_variants v
+    where v.tenant_id = new.tenant_id and v.id = new.step_experiment_variant_id), new.step_experiment_id);
+  return new;
+end
+$$;
+comment on function outreach.derive_assignment_experiment() is 'Takes the experiment of an assignment from its variant.';
+select ddl.trigger('outreach.enrollment_variant_assignments', '_300_experiment',
+  'before insert for each row execute function outreach.derive_assignment_experiment()');
+--! EndIncluded outreach/enrollment_variant_assignments.sql
+--! Included outreach/tasks.sql
+-- An intention to act. What was really sent is a message.
+create table if not exists outreach.tasks (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  kind outreach.task_kind not null default 'other',
+  title text not null constraint tasks_title_check check (length(btrim(title)) between 1 and 500),
+  description text constraint tasks_description_check check (length(description) <= 20000),
+  status outreach.task_status not null default 'open',
+  contact_id uuid,
+  lead_id uuid,
+  company_id uuid,
+  campaign_id uuid,
+  sequence_enrollment_id uuid,
+  sequence_step_id uuid,
+  message_id uuid,
+  assigned_to uuid,
+  created_by uuid default app.actor_id(),
+  due_at timestamptz,
+  completed_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint tasks_pkey primary key (tenant_id, id),
+  constraint tasks_completed_at_check check ((status in ('done', 'cancelled')) = (completed_at is not null))
+);
+comment on table outreach.tasks is E'@typeid task\nSomething that somebody means to do.';
+comment on column outreach.tasks.title is 'What is to be done.';
+comment on column outreach.tasks.message_id is 'The message that came of it.';
+comment on column outreach.tasks.assigned_to is 'Actor who is to do it.';
+comment on column outreach.tasks.created_by is 'Actor who made it.';
+create index if not exists tasks_status_idx on outreach.tasks (tenant_id, status, due_at, id);
+create index if not exists tasks_assigned_to_idx on outreach.tasks (tenant_id, assigned_to, status, due_at);
+create index if not exists tasks_created_at_idx on outreach.tasks (tenant_id, created_at);
+select ddl.foreign_key('outreach.tasks', 'contact_id', 'crm.contacts', 'cascade');
+select ddl.foreign_key('outreach.tasks', 'lead_id', 'crm.leads', 'cascade');
+select ddl.foreign_key('outreach.tasks', 'company_id', 'crm.companies', 'cascade');
+select ddl.foreign_key('outreach.tasks', 'campaign_id', 'outreach.campaigns', 'set null');
+select ddl.foreign_key('outreach.tasks', 'sequence_enrollment_id', 'outreach.sequence_enrollments', 'set null');
+select ddl.foreign_key('outreach.tasks', 'sequence_step_id', 'outreach.sequence_steps', 'set null');
+select ddl.foreign_key('outreach.tasks', 'message_id', 'outreach.messages', 'set null');
+select ddl.foreign_key('outreach.tasks', 'assigned_to', 'iam.actors', 'set null', p_index => false);
+select ddl.foreign_key('outreach.tasks', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('outreach.tasks', p_insert => '{kind,title,description,contact_id,lead_id,company_id,campaign_id,assigned_to,due_at}',
+  p_update => '{kind,title,description,status,contact_id,lead_id,company_id,campaign_id,assigned_to,due_at}');
+select ddl.state_machine('outreach.tasks', 'status',
+  '{"open": ["in_progress", "done", "cancelled"], "in_progress": ["open", "done", "cancelled"], "done": ["open"], "cancelled": ["open"]}', '{open}');
+
+create or replace function outreach.stamp_task() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  new.completed_at := case when new.status in ('done', 'cancelled') then coalesce(new.completed_at, now()) end;
+  return new;
+end
+$$;
+comment on function outreach.stamp_task() is 'Keeps the time that follows from the status of a task.';
+select ddl.trigger('outreach.tasks', '_300_times',
+  'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_task()');
+--! EndIncluded outreach/tasks.sql
+--! Included outreach/attempt_logs.sql
+-- Every attempt to reach a lead, or of a lead to reach us. What became of it later is a row of its own.
+create table if not exists outreach.attempt_logs (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  lead_id uuid not null,
+  contact_id uuid,
+  campaign_id uuid,
+  campaign_context crm.lead_campaign_status not null,
+  attempt_number integer not null constraint attempt_logs_attempt_number_check check (attempt_number >= 1),
+  channel crm.channel not null,
+  direction outreach.attempt_direction not null default 'outbound',
+  template_version_id uuid,
+  message_id uuid,
+  message_artifact_id uuid,
+  pipeline_run_id uuid,
+  correlation_id uuid,
+  attempted_by uuid default app.actor_id(),
+  attempted_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint attempt_logs_pkey primary key (tenant_id, id)
+);
+comment on table outreach.attempt_logs is E'@typeid atm\nAn attempt to reach a lead, or of a lead to reach us. It never changes; what became of it is in its outcomes.';
+comment on column outreach.attempt_logs.campaign_context is 'Where the lead stood in campaigns.';
+comment on column outreach.attempt_logs.attempt_number is 'Which attempt on this lead it is, from 1; given by the database.';
+comment on column outreach.attempt_logs.template_version_id is 'What the message was rendered from.';
+comment on column outreach.attempt_logs.message_artifact_id is 'Artifact that holds the message as it was handed over.';
+comment on column outreach.attempt_logs.correlation_id is 'Joins everything that one cause brought about.';
+comment on column outreach.attempt_logs.attempted_by is 'Actor who made it.';
+create unique index if not exists attempt_logs_lead_id_attempt_number_key on outreach.attempt_logs (tenant_id, lead_id, attempt_number);
+create index if not exists attempt_logs_channel_idx on outreach.attempt_logs (tenant_id, channel, attempted_at);
+create index if not exists attempt_logs_attempted_at_idx on outreach.attempt_logs (tenant_id, attempted_at);
+create index if not exists attempt_logs_correlation_id_idx on outreach.attempt_logs (tenant_id, correlation_id) where correlation_id is not null;
+select ddl.foreign_key('outreach.attempt_logs', 'lead_id', 'crm.leads', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.attempt_logs', 'contact_id', 'crm.contacts', 'set null');
+select ddl.foreign_key('outreach.attempt_logs', 'campaign_id', 'outreach.campaigns', 'set null');
+select ddl.foreign_key('outreach.attempt_logs', 'template_version_id', 'outreach.template_versions', 'set null');
+select ddl.foreign_key('outreach.attempt_logs', 'message_id', 'outreach.messages', 'set null');
+select ddl.foreign_key('outreach.attempt_logs', 'message_artifact_id', 'pipeline.artifacts', 'set null');
+select ddl.foreign_key('outreach.attempt_logs', 'pipeline_run_id', 'pipeline.pipeline_runs', 'set null');
+select ddl.foreign_key('outreach.attempt_logs', 'attempted_by', 'iam.actors', 'set null');
+comment on constraint attempt_logs_lead_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_contact_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+select ddl.append_only('outreach.attempt_logs',
+  p_insert => '{lead_id,contact_id,campaign_id,campaign_context,channel,direction,template_version_id,message_id,correlation_id,attempted_at}');
+--! EndIncluded outreach/attempt_logs.sql
+--! Included outreach/number_attempts.sql
+create or replace function outreach.number_attempt() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  -- Two attempts on a lead at once take turns. The count is moved here, row by row, so that the rows of one statement
+  -- are numbered one after the other.
+  update crm.leads l
+  set attempt_count = l.attempt_count + 1,
+    last_attempt_at = case when new.direction = 'outbound' then greatest(l.last_attempt_at, new.attempted_at) else l.last_attempt_at end,
+    last_response_at = case when new.direction = 'inbound' then greatest(l.last_response_at, new.attempted_at) else l.last_response_at end
+  where l.tenant_id = new.tenant_id and l.id = new.lead_id
+  returning l.attempt_count into new.attempt_number;
+  -- A lead that is not there is refused by the reference, which needs a number to get that far.
+  new.attempt_number := coalesce(new.attempt_number, 1);
+  return new;
+end
+$$;
+comment on function outreach.number_attempt() is
+  'Numbers the attempts on a lead, one after the other, and keeps attempt_count, last_attempt_at and last_response_at of the lead.';
+select ddl.trigger('outreach.attempt_logs', '_300_number', 'before insert for each row execute function outreach.number_attempt()');
+select ddl.recount('crm.leads', '{id}', '{attempt_count}', $$
+  select tenant_id, lead_id as id, count(*) as attempt_count from outreach.attempt_logs group by 1, 2$$, 'attempt_count');
+--! EndIncluded outreach/number_attempts.sql
+--! Included outreach/attempt_outcomes.sql
+-- What became of an attempt, one row a time.
+create table if not exists outreach.attempt_outcomes (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  attempt_log_id uuid not null,
+  status outreach.attempt_status not null,
+  response_type outreach.response_type,
+  response_artifact_id uuid,
+  occurred_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint attempt_outcomes_pkey primary key (tenant_id, id),
+  constraint attempt_outcomes_response_type_check check (response_type is null or status = 'responded')
+);
+comment on table outreach.attempt_outcomes is E'@typeid atmo\nWhat became of an attempt at a time. The latest one says how the attempt stands.';
+comment on column outreach.attempt_outcomes.response_artifact_id is 'Artifact that holds the answer.';
+create index if not exists attempt_outcomes_attempt_log_id_idx on outreach.attempt_outcomes (tenant_id, attempt_log_id, occurred_at, id);
+create index if not exists attempt_outcomes_status_idx on outreach.attempt_outcomes (tenant_id, status, occurred_at);
+select ddl.foreign_key('outreach.attempt_outcomes', 'attempt_log_id', 'outreach.attempt_logs', 'cascade', p_index => false);
+select ddl.foreign_key('outreach.attempt_outcomes', 'response_artifact_id', 'pipeline.artifacts', 'set null');
+comment on constraint attempt_outcomes_attempt_log_id_fkey on outreach.attempt_outcomes is E'@foreignFieldName outcomes\n@fieldName attempt';
+select ddl.append_only('outreach.attempt_outcomes', p_insert => '{attempt_log_id,status,response_type,occurred_at}');
+
+create or replace function outreach.attempt_logs_status(attempt outreach.attempt_logs) returns outreach.attempt_status
+language sql stable set search_path to pg_catalog
+return coalesce((select o.status from outreach.attempt_outcomes o
+  where o.tenant_id = attempt.tenant_id and o.attempt_log_id = attempt.id order by o.occurred_at desc, o.id desc limit 1), 'queued')::outreach.attempt_status;
+comment on function outreach.attempt_logs_status(outreach.attempt_logs) is 'How the attempt stands: its latest outcome.';
+grant execute on function outreach.attempt_logs_status(outreach.attempt_logs) to rowhouse_viewer;
+
+create or replace function outreach.note_response() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update crm.leads l set last_response_at = greatest(l.last_response_at, r.at)
+  from (select a.lead_id, max(n.occurred_at) as at from new_rows n
+    join outreach.attempt_logs a on a.tenant_id = n.tenant_id and a.id = n.attempt_log_id
+    where n.status = 'responded' group by 1) r
+  where l.tenant_id = app.tenant_id() and l.id = r.lead_id;
+  return null;
+end
+$$;
+comment on function outreach.note_response() is 'Keeps last_response_at of leads: one update per statement.';
+select ddl.trigger('outreach.attempt_outcomes', '_300_response',
+  'after insert referencing new table as new_rows for each statement execute function outreach.note_response()');
+--! EndIncluded outreach/attempt_outcomes.sql
+--! Included outreach/messages_origins.sql
+-- What sent a message: enrollments and runs are defined after messages.
+select ddl.foreign_key('outreach.messages', 'sequence_enrollment_id', 'outreach.sequence_enrollments', 'set null');
+select ddl.foreign_key('outreach.messages', 'workflow_run_id', 'outreach.workflow_runs', 'set null');
+--! EndIncluded outreach/messages_origins.sql
+--! EndIncluded outreach/automation.sql
+--! EndIncluded outreach/index.sql
+--! Included inbox/index.sql
+-- Conversations with people, and who answers them.
+create schema if not exists inbox;
+comment on schema inbox is 'Conversations with people, and who answers them.';
+grant usage on schema inbox to rowhouse_viewer, rowhouse_system, rowhouse_definer;
+
+--! Included inbox/types.sql
+select ddl.enum('inbox.thread_status', '{
+  "open": "Waits for us.", "pending": "Waits for the contact.", "snoozed": "Comes back at a set time.", "closed": "Is done."
+}', 'Where a conversation stands.');
+select ddl.enum('inbox.thread_priority', '{
+  "low": "Can wait.", "normal": "As it comes.", "high": "Goes first.", "urgent": "Goes before everything."
+}', 'How urgent a conversation is.');
+select ddl.enum('inbox.message_direction', '{"inbound": "From the contact.", "outbound": "From us.", "internal": "A note that the contact does not see."}', 'Which way a message goes.');
+select ddl.enum('inbox.sla_kind', '{"first_response": "Until the first answer.", "resolution": "Until the conversation is closed."}', 'What a service-level clock measures.');
+select ddl.enum('inbox.sla_clock_status', '{
+  "running": "It runs.", "paused": "It stands still while we wait for the contact.", "met": "It was stopped in time.", "breached": "It ran out."
+}', 'Where a service-level clock stands.');
+--! EndIncluded inbox/types.sql
+--! Included inbox/inbox_sla_policies.sql
+-- How soon conversations are to be answered and closed.
+create table if not exists inbox.inbox_sla_policies (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint inbox_sla_policies_name_check check (length(btrim(name)) between 1 and 200),
+  priority inbox.thread_priority not null default 'normal',
+  first_response_minutes integer not null constraint inbox_sla_policies_first_response_minutes_check check (first_response_minutes between 1 and 525600),
+  resolution_minutes integer not null constraint inbox_sla_policies_resolution_minutes_check check (resolution_minutes between 1 and 525600),
+  business_hours jsonb not null default '{}' constraint inbox_sla_policies_business_hours_check check (jsonb_typeof(business_hours) = 'object'),
+  is_active boolean not null default true,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint inbox_sla_policies_pkey primary key (tenant_id, id),
+  constraint inbox_sla_policies_minutes_check check (resolution_minutes >= first_response_minutes)
+);
+comment on table inbox.inbox_sla_policies is E'@typeid sla\nHow soon conversations of a priority are to be answered and closed.';
+comment on column inbox.inbox_sla_policies.first_response_minutes is 'Minutes until the first answer.';
+comment on column inbox.inbox_sla_policies.resolution_minutes is 'Minutes until the conversation is closed.';
+comment on column inbox.inbox_sla_policies.business_hours is 'When the clock runs: weekday to [from, to], such as {"mon": ["09:00", "17:00"]}; empty means always.';
+comment on column inbox.inbox_sla_policies.is_active is 'Whether new conversations follow it.';
+create unique index if not exists inbox_sla_policies_name_key on inbox.inbox_sla_policies (tenant_id, name) where deleted_at is null;
+create unique index if not exists inbox_sla_policies_priority_key on inbox.inbox_sla_policies (tenant_id, priority) where is_active and deleted_at is null;
+select ddl.tenant_table('inbox.inbox_sla_policies', p_insert => '{name,priority,first_response_minutes,resolution_minutes,business_hours,is_active}',
+  p_update => '{name,priority,first_response_minutes,resolution_minutes,business_hours,is_active}', p_write_role => 'rowhouse_manager');
+--! EndIncluded inbox/inbox_sla_policies.sql
+--! Included inbox/inbox_threads.sql
+-- A conversation with a contact through one channel.
+create table if not exists inbox.inbox_threads (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  contact_id uuid not null,
+  lead_id uuid,
+  channel crm.channel not null,
+  subject text constraint inbox_threads_subject_check check (length(subject) <= 500),
+  status inbox.thread_status not null default 'open',
+  priority inbox.thread_priority not null default 'normal',
+  assigned_to uuid,
+  sla_policy_id uuid,
+  message_count bigint not null default 0,
+  unread_count bigint not null default 0,
+  last_message_at timestamptz,
+  snoozed_until timestamptz,
+  closed_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint inbox_threads_pkey primary key (tenant_id, id),
+  constraint inbox_threads_snoozed_until_check check ((status = 'snoozed') = (snoozed_until is not null)),
+  constraint inbox_threads_message_count_check check (message_count >= 0 and unread_count between 0 and message_count)
+);
+comment on table inbox.inbox_threads is E'@typeid thread\nA conversation with a contact through one channel.';
+comment on column inbox.inbox_threads.subject is 'What it is about.';
+comment on column inbox.inbox_threads.assigned_to is 'Actor who answers it; changed by assignThread.';
+comment on column inbox.inbox_threads.message_count is 'How many messages it has.';
+comment on column inbox.inbox_threads.unread_count is 'How many messages of the contact nobody has read.';
+comment on column inbox.inbox_threads.snoozed_until is 'When a snoozed conversation comes back.';
+create index if not exists inbox_threads_contact_id_idx on inbox.inbox_threads (tenant_id, contact_id, status, id);
+create index if not exists inbox_threads_status_idx on inbox.inbox_threads (tenant_id, status, last_message_at, id);
+create index if not exists inbox_threads_assigned_to_idx on inbox.inbox_threads (tenant_id, assigned_to, status, last_message_at);
+create index if not exists inbox_threads_snoozed_until_idx on inbox.inbox_threads (tenant_id, snoozed_until) where snoozed_until is not null;
+create index if not exists inbox_threads_created_at_idx on inbox.inbox_threads (tenant_id, created_at);
+select ddl.foreign_key('inbox.inbox_threads', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
+select ddl.foreign_key('inbox.inbox_threads', 'lead_id', 'crm.leads', 'set null');
+select ddl.foreign_key('inbox.inbox_threads', 'assigned_to', 'iam.actors', 'set null', p_index => false);
+select ddl.foreign_key('inbox.inbox_threads', 'sla_policy_id', 'inbox.inbox_sla_policies', 'set null');
+select ddl.tenant_table('inbox.inbox_threads', p_insert => '{contact_id,lead_id,channel,subject,priority}',
+  p_update => '{lead_id,subject,status,priority,snoozed_until}');
+select ddl.state_machine('inbox.inbox_threads', 'status',
+  '{"open": ["pending", "snoozed", "closed"], "pending": ["open", "snoozed", "closed"], "snoozed": ["open", "pending", "closed"], "closed": ["open"]}',
+  '{open,pending}');
+
+create or replace function inbox.stamp_thread() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  new.closed_at := case when new.status = 'closed' then now() end;
+  -- Whoever takes a conversation out of its snooze need not name the time again.
+  if old.status = 'snoozed' and new.status <> 'snoozed' then
+    new.snoozed_until := null;
+  end if;
+  return new;
+end
+$$;
+comment on function inbox.stamp_thread() is 'Keeps the times that follow from the status of a conversation.';
+select ddl.trigger('inbox.inbox_threads', '_300_times',
+  'before update for each row when (old.status is distinct from new.status) execute function inbox.stamp_thread()');
+--! EndIncluded inbox/inbox_threads.sql
+--! Included inbox/inbox_messages.sql
+-- What was said in a conversation.
+create table if not exists inbox.inbox_messages (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  thread_id uuid not null,
+  direction inbox.message_direction not null,
+  channel crm.channel not null,
+  subject text constraint inbox_messages_subject_check check (length(subject) <= 500),
+  body text not null constraint inbox_messages_body_check check (length(body) <= 500000),
+  body_html text constraint inbox_messages_body_html_check check (length(body_html) <= 2000000),
+  attachments jsonb not null default '[]' constraint inbox_messages_attachments_check check (jsonb_typeof(attachments) = 'array'),
+  external_id text constraint inbox_messages_external_id_check check (length(external_id) between 1 and 1000),
+  sender_address text constraint inbox_messages_sender_address_check check (length(sender_address) <= 500),
+  sent_by uuid default app.actor_id(),
+  message_id uuid,
+  sent_at timestamptz not null default now(),
+  read_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint inbox_messages_pkey primary key (tenant_id, id),
+  constraint inbox_messages_sent_by_check check (direction <> 'inbound' or sent_by is null)
+);
+comment on table inbox.inbox_messages is E'@typeid imsg\nA message of a conversation.';
+comment on column inbox.inbox_messages.subject is 'Subject line, where the channel has one.';
+comment on column inbox.inbox_messages.body is 'What it says, plain text.';
+comment on column inbox.inbox_messages.body_html is 'What it says, as HTML; not cleaned.';
+comment on column inbox.inbox_messages.attachments is 'Files that came with it: an array of {fileName, contentType, byteCount, artifactId}.';
+comment on column inbox.inbox_messages.external_id is 'Id at the provider; unique within the tenant and channel.';
+comment on column inbox.inbox_messages.sender_address is 'Address or number it came from.';
+comment on column inbox.inbox_messages.sent_by is 'Actor who wrote it; none when the contact did.';
+comment on column inbox.inbox_messages.message_id is 'The message that was sent out for it.';
+create unique index if not exists inbox_messages_external_id_key on inbox.inbox_messages (tenant_id, channel, external_id) where deleted_at is null;
+create index if not exists inbox_messages_thread_id_idx on inbox.inbox_messages (tenant_id, thread_id, sent_at, id);
+create index if not exists inbox_messages_sent_at_idx on inbox.inbox_messages (tenant_id, sent_at);
+select ddl.foreign_key('inbox.inbox_messages', 'thread_id', 'inbox.inbox_threads', 'cascade', p_index => false);
+select ddl.foreign_key('inbox.inbox_messages', 'sent_by', 'iam.actors', 'set null');
+comment on constraint inbox_messages_thread_id_fkey on inbox.inbox_messages is E'@foreignFieldName messages\n@fieldName thread';
+select ddl.tenant_table('inbox.inbox_messages', p_insert => '{thread_id,direction,channel,subject,body,body_html,attachments,external_id,sender_address,sent_by,sent_at}',
+  p_update => '{read_at}');
+--! EndIncluded inbox/inbox_messages.sql
+--! Included inbox/inbox_messages_message.sql
+-- A message of a conversation that went out is a message of outreach, too.
+select ddl.foreign_key('inbox.inbox_messages', 'message_id', 'outreach.messages', 'set null');
+--! EndIncluded inbox/inbox_messages_message.sql
+--! Included inbox/inbox_messages_search.sql
+select ddl.searchable('inbox.inbox_messages',
+  $$setweight(app.search_words(subject), 'A') || setweight(app.search_words(body), 'B') || setweight(app.search_words(sender_address), 'C')$$,
+  $$app.fold(left(coalesce(subject, '') || ' ' || coalesce(sender_address, ''), 1000))$$,
+  '{subject,body,sender_address}');
+--! EndIncluded inbox/inbox_messages_search.sql
+--! Included inbox/count_thread_messages.sql
+create or replace function inbox.count_thread_messages() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_threads uuid[];
+begin
+  if tg_op = 'INSERT' then
+    v_threads := array(select distinct thread_id from new_rows);
+  elsif tg_op = 'DELETE' then
+    v_threads := array(select distinct thread_id from old_rows);
+  else
+    v_threads := array(select thread_id from new_rows union select thread_id from old_rows);
+  end if;
+  -- In the order of their ids, so that two statements on the same threads do not wait for each other in a circle.
+  perform from inbox.inbox_threads t where t.tenant_id = app.tenant_id() and t.id = any (v_threads) order by t.id for no key update;
+  update inbox.inbox_threads t
+  set message_count = c.messages, unread_count = c.unread, last_message_at = c.latest
+  from (
+    select h.id, count(m.id) as messages,
+      count(m.id) filter (where m.direction = 'inbound' and m.read_at is null) as unread, max(m.sent_at) as latest
+    from unnest(v_threads) h (id)
+    left join inbox.inbox_messages m on m.tenant_id = app.tenant_id() and m.thread_id = h.id and m.deleted_at is null
+    group by h.id
+  ) c
+  where t.tenant_id = app.tenant_id() and t.id = c.id
+    and (t.message_count, t.unread_count, t.last_message_at) is distinct from (c.messages, c.unread, c.latest);
+  return null;
+end
+$$;
+comment on function inbox.count_thread_messages() is
+  'Keeps message_count, unread_count and last_message_at of conversations: one update per statement.';
+select ddl.trigger('inbox.inbox_messages', '_300_count_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function inbox.count_thread_messages()');
+select ddl.trigger('inbox.inbox_messages', '_300_count_on_update',
+  'after update referencing old table as old_rows new table as new_rows for each statement execute function inbox.count_thread_messages()');
+select ddl.trigger('inbox.inbox_messages', '_300_count_on_delete',
+  'after delete referencing old table as old_rows for each statement execute function inbox.count_thread_messages()');
+select ddl.recount('inbox.inbox_threads', '{id}', '{message_count,unread_count}', $$
+  select tenant_id, thread_id as id, count(*) as message_count, count(*) filter (where direction = 'inbound' and read_at is null) as unread_count
+  from inbox.inbox_messages where deleted_at is null group by 1, 2$$);
+--! EndIncluded inbox/count_thread_messages.sql
+--! Included inbox/inbox_assignments.sql
+-- Who had to answer a conversation, and since when: the present one and the earlier ones.
+create table if not exists inbox.inbox_assignments (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  thread_id uuid not null,
+  assigned_to uuid not null,
+  assigned_by uuid default app.actor_id(),
+  note text constraint inbox_assignments_note_check check (length(note) <= 2000),
+  assigned_at timestamptz not null default now(),
+  unassigned_at timestamptz constraint inbox_assignments_unassigned_at_check check (unassigned_at >= assigned_at),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint inbox_assignments_pkey primary key (tenant_id, id)
+);
+comment on table inbox.inbox_assignments is E'@typeid assign\nThat a conversation was given to somebody. Without an end it is the present one.';
+comment on column inbox.inbox_assignments.assigned_to is 'Actor who has to answer.';
+comment on column inbox.inbox_assignments.assigned_by is 'Actor who decided it.';
+comment on column inbox.inbox_assignments.note is 'A word to the one who has to answer.';
+create unique index if not exists inbox_assignments_thread_id_key on inbox.inbox_assignments (tenant_id, thread_id) where unassigned_at is null;
+create index if not exists inbox_assignments_thread_id_idx on inbox.inbox_assignments (tenant_id, thread_id, assigned_at);
+create index if not exists inbox_assignments_assigned_to_idx on inbox.inbox_assignments (tenant_id, assigned_to, assigned_at);
+select ddl.foreign_key('inbox.inbox_assignments', 'thread_id', 'inbox.inbox_threads', 'cascade', p_index => false);
+select ddl.foreign_key('inbox.inbox_assignments', 'assigned_to', 'iam.actors', 'cascade', p_index => false);
+select ddl.foreign_key('inbox.inbox_assignments', 'assigned_by', 'iam.actors', 'set null');
+comment on constraint inbox_assignments_thread_id_fkey on inbox.inbox_assignments is E'@foreignFieldName assignments\n@fieldName thread';
+select ddl.tenant_table('inbox.inbox_assignments');
+--! EndIncluded inbox/inbox_assignments.sql
+--! Included inbox/inbox_sla_clocks.sql
+-- The clocks that run on a conversation.
+create table if not exists inbox.inbox_sla_clocks (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  thread_id uuid not null,
+  sla_policy_id uuid,
+  kind inbox.sla_kind not null,
+  status inbox.sla_clock_status not null default 'running',
+  due_at timestamptz not null,
+  started_at timestamptz not null default now(),
+  paused_at timestamptz,
+  paused_seconds bigint not null default 0 constraint inbox_sla_clocks_paused_seconds_check check (paused_seconds >= 0),
+  ended_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint inbox_sla_clocks_pkey primary key (tenant_id, id),
+  constraint inbox_sla_clocks_paused_at_check check ((status = 'paused') = (paused_at is not null)),
+  constraint inbox_sla_clocks_ended_at_check check ((status in ('met', 'breached')) = (ended_at is not null))
+);
+comment on table inbox.inbox_sla_clocks is E'@typeid clock\nA clock that runs on a conversation until it is answered or closed. One of a kind is open at a time.';
+comment on column inbox.inbox_sla_clocks.paused_seconds is 'How long it has stood still.';
+create unique index if not exists inbox_sla_clocks_thread_id_kind_key on inbox.inbox_sla_clocks (tenant_id, thread_id, kind) where status in ('running', 'paused');
+create index if not exists inbox_sla_clocks_thread_id_idx on inbox.inbox_sla_clocks (tenant_id, thread_id, id);
+create index if not exists inbox_sla_clocks_due_at_idx on inbox.inbox_sla_clocks (tenant_id, status, due_at);
+select ddl.foreign_key('inbox.inbox_sla_clocks', 'thread_id', 'inbox.inbox_threads', 'cascade', p_index => false);
+select ddl.foreign_key('inbox.inbox_sla_clocks', 'sla_policy_id', 'inbox.inbox_sla_policies', 'set null');
+comment on constraint inbox_sla_clocks_thread_id_fkey on inbox.inbox_sla_clocks is E'@foreignFieldName slaClocks\n@fieldName thread';
+select ddl.tenant_table('inbox.inbox_sla_clocks');
+select ddl.state_machine('inbox.inbox_sla_clocks', 'status',
+  '{"running": ["paused", "met", "breached"], "paused": ["running", "met", "breached"], "met": [], "breached": []}', '{running}');
+--! EndIncluded inbox/inbox_sla_clocks.sql
+--! Included inbox/inbox_canned_responses.sql
+-- Answers that are written once and used often.
+create table if not exists inbox.inbox_canned_responses (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  shortcut text not null constraint inbox_canned_responses_shortcut_check check (shortcut ~ '^[a-z0-9][a-z0-9_-]{0,49}$'),
+  title text constraint inbox_canned_responses_title_check check (length(title) <= 200),
+  content text not null constraint inbox_canned_responses_content_check check (length(btrim(content)) between 1 and 20000),
+  channel crm.channel,
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint inbox_canned_responses_pkey primary key (tenant_id, id)
+);
+comment on table inbox.inbox_canned_responses is E'@typeid canned\nAn answer that is written once and used often.';
+comment on column inbox.inbox_canned_responses.shortcut is 'What to type to get it, such as thanks.';
+comment on column inbox.inbox_canned_responses.title is 'What it is for.';
+comment on column inbox.inbox_canned_responses.content is 'The text, with variables in double braces.';
+comment on column inbox.inbox_canned_responses.created_by is 'Actor who wrote it.';
+create unique index if not exists inbox_canned_responses_shortcut_key on inbox.inbox_canned_responses (tenant_id, shortcut) where deleted_at is null;
+select ddl.foreign_key('inbox.inbox_canned_responses', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('inbox.inbox_canned_responses', p_insert => '{shortcut,title,content,channel}', p_update => '{shortcut,title,content,channel}');
+--! EndIncluded inbox/inbox_canned_responses.sql
+--! Included inbox/inbox_thread_totals.sql
+-- How much there is to do, kept as conversations come and move on.
+create table if not exists inbox.inbox_thread_totals (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  status inbox.thread_status not null,
+  assigned_to uuid,
+  slot smallint not null default 0,
+  thread_count bigint not null default 0,
+  unread_thread_count bigint not null default 0,
+  urgent_thread_count bigint not null default 0,
+  created_at timestamptz not null default now(),
+  constraint inbox_thread_totals_pkey primary key (tenant_id, id)
+) with (fillfactor = 50);
+comment on table inbox.inbox_thread_totals is E'@behavior -*\nTotals of conversations by status and assignee, spread over slots; inbox_load adds them up.';
+comment on column inbox.inbox_thread_totals.slot is 'Writers at the same time add to different slots.';
+create unique index if not exists inbox_thread_totals_status_assigned_to_key
+  on inbox.inbox_thread_totals (tenant_id, status, assigned_to, slot) nulls not distinct;
+select ddl.foreign_key('inbox.inbox_thread_totals', 'assigned_to', 'iam.actors', 'cascade');
+select ddl.tenant_table('inbox.inbox_thread_totals', p_system => 'select');
+select ddl.roll_up('inbox.inbox_threads', 'inbox.inbox_thread_totals', '{"status": "r.status", "assigned_to": "r.assigned_to"}', '{
+  "thread_count": "true", "unread_thread_count": "r.unread_count > 0", "urgent_thread_count": "r.priority = ''urgent''"
+}');
+--! EndIncluded inbox/inbox_thread_totals.sql
+--! Included inbox/inbox_load.sql
+create or replace view inbox.inbox_load with (security_invoker = true) as
+select t.tenant_id, t.status, t.assigned_to, t.thread_count, t.unread_thread_count, t.urgent_thread_count,
+  coalesce(b.thread_count, 0) as breached_thread_count
+from (
+  select tenant_id, status, assigned_to, sum(thread_count)::bigint as thread_count,
+    sum(unread_thread_count)::bigint as unread_thread_count, sum(urgent_thread_count)::bigint as urgent_thread_count
+  from inbox.inbox_thread_totals
+  group by 1, 2, 3 having sum(thread_count) > 0
+) t
+-- What is closed is not late any more, so only the conversations that are not are looked at: they are few.
+left join (
+  select h.tenant_id, h.status, h.assigned_to, count(*) as thread_count
+  from inbox.inbox_threads h
+  where h.status in ('open', 'pending', 'snoozed') and h.deleted_at is null
+    and exists (select from inbox.inbox_sla_clocks c where c.tenant_id = h.tenant_id and c.thread_id = h.id
+      and (c.status = 'breached' or c.status = 'running' and c.due_at < now()))
+  group by 1, 2, 3
+) b on b.tenant_id = t.tenant_id and b.status = t.status and b.assigned_to is not distinct from t.assigned_to;
+comment on view inbox.inbox_load is
+  E'@behavior -type:node -query:resource:single\n@foreignKey (tenant_id, assigned_to) references iam.actors (tenant_id, id)|@fieldName assignee|@foreignFieldName inboxLoad\nHow many conversations there are in each status, by the actor who answers them.';
+comment on column inbox.inbox_load.status is E'@notNull\nWhere the conversations stand.';
+comment on column inbox.inbox_load.assigned_to is 'Actor who answers them; none for those that nobody has taken.';
+comment on column inbox.inbox_load.thread_count is E'@notNull\nConversations.';
+comment on column inbox.inbox_load.unread_thread_count is E'@notNull\nConversations with a message of the contact that nobody has read.';
+comment on column inbox.inbox_load.urgent_thread_count is E'@notNull\nUrgent conversations.';
+comment on column inbox.inbox_load.breached_thread_count is E'@notNull\nConversations, not closed, that were or are not answered or solved in time.';
+grant select on inbox.inbox_load to rowhouse_viewer, rowhouse_system;
+--! EndIncluded inbox/inbox_load.sql
+--! Included inbox/assign_thread.sql
+create or replace function inbox.assign_thread(thread_id uuid, actor_id uuid default null, note text default null) returns inbox.inbox_threads
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_thread inbox.inbox_threads;
+begin
+  select * into v_thread from inbox.inbox_threads t
+  where t.tenant_id = app.tenant_id() and t.id = assign_thread.thread_id and t.deleted_at is null for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no conversation %s.', assign_thread.thread_id), 'threadId');
+  end if;
+  if assign_thread.actor_id is not null and not exists (
+    select from iam.actors a left join iam.memberships m on m.tenant_id = a.tenant_id and m.id = a.membership_id
+    where a.tenant_id = v_thread.tenant_id and a.id = assign_thread.actor_id and (a.membership_id is null or m.deleted_at is null)
+  ) then
+    perform app.raise('NOT_FOUND', format('There is no actor %s who could answer.', assign_thread.actor_id), 'actorId');
+  end if;
+  if v_thread.assigned_to is not distinct from assign_thread.actor_id then
+    return v_thread;
+  end if;
+  update inbox.inbox_assignments a set unassigned_at = now()
+  where a.tenant_id = v_thread.tenant_id and a.thread_id = v_thread.id and a.unassigned_at is null;
+  if assign_thread.actor_id is not null then
+    insert into inbox.inbox_assignments (tenant_id, thread_id, assigned_to, note)
+    values (v_thread.tenant_id, v_thread.id, assign_thread.actor_id, assign_thread.note);
+  end if;
+  update inbox.inbox_threads t set assigned_to = assign_thread.actor_id
+  where t.tenant_id = v_thread.tenant_id and t.id = v_thread.id returning * into v_thread;
+  return v_thread;
+end
+$$;
+comment on function inbox.assign_thread(uuid, uuid, text) is 'Gives a conversation to somebody, or without an actor to nobody; the assignments keep who had it before.';
+grant execute on function inbox.assign_thread(uuid, uuid, text) to rowhouse_member;
+--! EndIncluded inbox/assign_thread.sql
+--! EndIncluded inbox/index.sql
+--! Included tracking/index.sql
+-- What became of messages: opens, clicks, daily figures.
+create schema if not exists tracking;
+comment on schema tracking is 'What became of messages: opens, clicks, daily figures.';
+grant usage on schema tracking to rowhouse_viewer, rowhouse_system, rowhouse_definer;
+
+--! Included tracking/tracking_pixels.sql
+-- The invisible picture of a message: whoever loads it has opened the message.
+create table if not exists tracking.tracking_pixels (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  message_id uuid not null,
+  token text not null default encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'hex')
+    constraint tracking_pixels_token_check check (token ~ '^[0-9a-f]{64}$'),
+  created_at timestamptz not null default now(),
+  constraint tracking_pixels_pkey primary key (tenant_id, id)
+);
+comment on table tracking.tracking_pixels is E'@typeid pixel\nThe invisible picture of a message, whose address cannot be guessed.';
+comment on column tracking.tracking_pixels.token is E'@behavior -*\nSecret part of its address.';
+create unique index if not exists tracking_pixels_message_id_key on tracking.tracking_pixels (tenant_id, message_id);
+-- A request for the picture carries the token alone, before the tenant is known.
+create unique index if not exists tracking_pixels_token_key on tracking.tracking_pixels (token);
+select ddl.foreign_key('tracking.tracking_pixels', 'message_id', 'outreach.messages', 'cascade', p_index => false);
+select ddl.tenant_table('tracking.tracking_pixels');
+--! EndIncluded tracking/tracking_pixels.sql
+--! Included tracking/tracked_links.sql
+-- The links of a message: whoever follows one is sent on to its target, and counted.
+create table if not exists tracking.tracked_links (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  message_id uuid not null,
+  position integer not null default 1 constraint tracked_links_position_check check (position >= 1),
+  token text not null default encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'hex')
+    constraint tracked_links_token_check check (token ~ '^[0-9a-f]{64}$'),
+  target_url text not null constraint tracked_links_target_url_check check (target_url ~ '^https?://' and length(target_url) <= 4000),
+  click_count bigint not null default 0 constraint tracked_links_click_count_check check (click_count >= 0),
+  first_clicked_at timestamptz,
+  last_clicked_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint tracked_links_pkey primary key (tenant_id, id)
+);
+comment on table tracking.tracked_links is E'@typeid link\nA link of a message, replaced by an address of ours that cannot be guessed.';
+comment on column tracking.tracked_links.position is 'Which link of the message it is.';
+comment on column tracking.tracked_links.token is E'@behavior -*\nSecret part of its address.';
+comment on column tracking.tracked_links.target_url is 'Where it leads.';
+create unique index if not exists tracked_links_message_id_position_key on tracking.tracked_links (tenant_id, message_id, position);
+create unique index if not exists tracked_links_token_key on tracking.tracked_links (token);
+select ddl.foreign_key('tracking.tracked_links', 'message_id', 'outreach.messages', 'cascade', p_index => false);
+select ddl.tenant_table('tracking.tracked_links');
+--! EndIncluded tracking/tracked_links.sql
+--! Included tracking/message_open_stats.sql
+-- How often a message was opened and clicked.
+create table if not exists tracking.message_open_stats (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  message_id uuid not null,
+  open_count bigint not null default 0 constraint message_open_stats_open_count_check check (open_count >= 0),
+  click_count bigint not null default 0 constraint message_open_stats_click_count_check check (click_count >= 0),
+  first_opened_at timestamptz,
+  last_opened_at timestamptz,
+  last_user_agent text constraint message_open_stats_last_user_agent_check check (length(last_user_agent) <= 1000),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint message_open_stats_pkey primary key (tenant_id, id),
+  constraint message_open_stats_last_opened_at_check check (last_opened_at >= first_opened_at)
+);
+comment on table tracking.message_open_stats is E'@typeid mopen\nHow often a message was opened and its links were followed.';
+comment on column tracking.message_open_stats.last_user_agent is 'What the program that opened it last calls itself.';
+create unique index if not exists message_open_stats_message_id_key on tracking.message_open_stats (tenant_id, message_id);
+select ddl.foreign_key('tracking.message_open_stats', 'message_id', 'outreach.messages', 'cascade', p_index => false);
+select ddl.tenant_table('tracking.message_open_stats');
+--! EndIncluded tracking/message_open_stats.sql
+--! Included tracking/analytics_events.sql
+-- What happened, for counting. The month is in the id (a version 7 uuid), so the key stays (tenant_id, id) although the
+-- table is cut into months. Its references have no foreign keys: what happened stays true when its subject is gone.
+create table if not exists tracking.analytics_events (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  event_type text not null constraint analytics_events_event_type_check check (event_type ~ '^[a-z][a-z0-9_.]{0,99}$'),
+  entity_type text not null constraint analytics_events_entity_type_check check (entity_type ~ '^[a-z][a-z0-9_]{0,99}$'),
+  entity_id uuid not null,
+  channel crm.channel,
+  contact_id uuid,
+  user_id uuid,
+  source_type text constraint analytics_events_source_type_check check (source_type ~ '^[a-z][a-z0-9_]{0,99}$'),
+  source_id uuid,
+  campaign_id uuid,
+  workflow_id uuid,
+  sequence_id uuid,
+  template_id uuid,
+  metadata jsonb not null default '{}' constraint analytics_events_metadata_check check (jsonb_typeof(metadata) = 'object'),
+  occurred_at timestamptz not null default now(),
+  ingested_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz not null default now(),
+  constraint analytics_events_pkey primary key (tenant_id, id)
+) partition by range (id);
+comment on table tracking.analytics_events is E'@typeid aev\nSomething that happened, for counting: kept for two years.';
+comment on column tracking.analytics_events.event_type is 'What happened, such as message.opened.';
+comment on column tracking.analytics_events.entity_type is 'To what kind of thing, such as message.';
+comment on column tracking.analytics_events.entity_id is 'To which one.';
+comment on column tracking.analytics_events.contact_id is 'With which contact.';
+comment on column tracking.analytics_events.user_id is 'By which user.';
+comment on column tracking.analytics_events.source_type is 'What kind of thing caused it, such as campaign.';
+comment on column tracking.analytics_events.source_id is 'Which one caused it.';
+comment on column tracking.analytics_events.campaign_id is 'In which campaign.';
+comment on column tracking.analytics_events.workflow_id is 'In which workflow.';
+comment on column tracking.analytics_events.sequence_id is 'In which sequence.';
+comment on column tracking.analytics_events.template_id is 'From which template.';
+comment on column tracking.analytics_events.metadata is 'Details, a JSON object.';
+create index if not exists analytics_events_event_type_idx on tracking.analytics_events (tenant_id, event_type, occurred_at);
+create index if not exists analytics_events_occurred_at_idx on tracking.analytics_events (tenant_id, occurred_at);
+create index if not exists analytics_events_entity_id_idx on tracking.analytics_events (tenant_id, entity_id, occurred_at);
+create index if not exists analytics_events_campaign_id_idx on tracking.analytics_events (tenant_id, campaign_id, event_type) where campaign_id is not null;
+create index if not exists analytics_events_contact_id_idx on tracking.analytics_events (tenant_id, contact_id, occurred_at) where contact_id is not null;
+select ddl.append_only('tracking.analytics_events');
+select ddl.partition_by_month('tracking.analytics_events', interval '2 years');
+--! EndIncluded tracking/analytics_events.sql
+--! Included tracking/daily_message_summary.sql
+-- How many message events of a kind a day had: added up as the events come in, one row a day, channel and kind.
+create table if not exists tracking.daily_message_summary (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  date date not null,
+  channel crm.channel not null,
+  event_type text not null,
+  event_count bigint not null default 0 constraint daily_message_summary_event_count_check check (event_count >= 0),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint daily_message_summary_pkey primary key (tenant_id, id)
+);
+comment on table tracking.daily_message_summary is E'@typeid dms\nHow many message events of a kind a day had, in the tenant''s time zone.';
+comment on column tracking.daily_message_summary.date is 'Day in the tenant''s time zone.';
+comment on column tracking.daily_message_summary.event_type is 'Kind of event, such as message.opened.';
+create unique index if not exists daily_message_summary_date_channel_event_type_key
+  on tracking.daily_message_summary (tenant_id, date, channel, event_type);
+select ddl.tenant_table('tracking.daily_message_summary');
+
+create or replace function tracking.summarise_messages() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  insert into tracking.daily_message_summary as s (tenant_id, date, channel, event_type, event_count)
+  select n.tenant_id, (n.occurred_at at time zone t.time_zone)::date, n.channel, n.event_type, count(*)
+  from new_rows n join iam.tenants t on t.id = n.tenant_id
+  where n.entity_type = 'message' and n.channel is not null
+  group by 1, 2, 3, 4
+  -- In the order of the key, so that two statements do not wait for each other in a circle.
+  order by 1, 2, 3, 4
+  on conflict (tenant_id, date, channel, event_type) do update set event_count = s.event_count + excluded.event_count;
+  return null;
+end
+$$;
+comment on function tracking.summarise_messages() is 'Adds the message events of a statement to the daily figures.';
+select ddl.trigger('tracking.analytics_events', '_300_summarise',
+  'after insert referencing new table as new_rows for each statement execute function tracking.summarise_messages()');
+-- The figures outlive the events: only what lies well within their two years is compared.
+select ddl.recount('tracking.daily_message_summary', '{date,channel,event_type}', '{event_count}', $$
+  select e.tenant_id, (e.occurred_at at time zone t.time_zone)::date as date, e.channel, e.event_type, count(*) as event_count
+  from tracking.analytics_events e join iam.tenants t on t.id = e.tenant_id
+  where e.entity_type = 'message' and e.channel is not null and (e.occurred_at at time zone t.time_zone)::date > current_date - 670
+  group by 1, 2, 3, 4$$, p_when => 'date > current_date - 670');
+--! EndIncluded tracking/daily_message_summary.sql
+--! EndIncluded tracking/index.sql
+--! Included events/index.sql
+-- The feed of changes, and who is told of them.
+create schema if not exists events;
+comment on schema events is 'The feed of changes, and who is told of them.';
+grant usage on schema events to rowhouse_viewer, rowhouse_system, rowhouse_definer;
+
+--! Included events/types.sql
+select ddl.enum('events.webhook_subscription_status', '{
+  "active": "Events are delivered.", "disabled": "Nothing is delivered, until somebody switches it on again."
+}', 'Whether an outgoing webhook works.');
+select ddl.enum('events.webhook_subscription_end', '{
+  "manual": "Somebody switched it off.", "failing": "Deliveries failed again and again.", "gone": "The receiver said that the address exists no more."
+}', 'Why an outgoing webhook was switched off.');
+select ddl.enum('events.webhook_delivery_status', '{
+  "pending": "Waits for its turn.", "delivering": "A worker is at it.", "delivered": "The receiver took it.",
+  "failed": "It did not go through, and is tried again later.", "dead": "It was tried often enough, and waits for a person to replay it."
+}', 'Where the delivery of an event stands.');
+--! EndIncluded events/types.sql
+--! Included events/events.sql
+-- The feed: what changed, one event for each statement that matters, written in the transaction of the change itself.
+-- Readers go by (transaction_id, id) below the horizon of their snapshot, so a transaction that commits late is not skipped.
+create table if not exists events.events (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  transaction_id bigint not null default pg_current_xact_id()::text::bigint,
+  type text not null constraint events_type_check check (type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'),
+  subject_type text not null constraint events_subject_type_check check (subject_type ~ '^[a-z][a-z0-9_]*$'),
+  subject_id uuid,
+  keys uuid[] not null default '{}' constraint events_keys_check check (cardinality(keys) <= 1000 and array_position(keys, null) is null),
+  changed_fields text[] not null default '{}' constraint events_changed_fields_check check (array_position(changed_fields, null) is null),
+  row_count bigint not null default 1 constraint events_row_count_check check (row_count >= 0),
+  counts jsonb not null default '{}' constraint events_counts_check check (jsonb_typeof(counts) = 'object'),
+  payload jsonb not null default '{}' constraint events_payload_check check (jsonb_typeof(payload) = 'object'),
+  actor_id uuid default app.actor_id(),
+  correlation_id uuid,
+  request_id text constraint events_request_id_check check (length(request_id) <= 200),
+  created_at timestamptz not null default now(),
+  constraint events_pkey primary key (tenant_id, id)
+) partition by range (id);
+comment on table events.events is E'@typeid evt\n@foreignKey (tenant_id, actor_id) references iam.actors (tenant_id, id)|@foreignFieldName events\nSomething that happened in this tenant: the durable, ordered feed of changes.';
+comment on column events.events.transaction_id is
+  E'@behavior -*\nThe transaction that wrote it: what is below the oldest one still running is complete, and is read in this order.';
+comment on column events.events.type is 'What happened: contact.created, list_import.completed, …';
+comment on column events.events.subject_type is 'Table of the rows that it is about.';
+comment on column events.events.subject_id is 'The row that it is about, when it is one.';
+comment on column events.events.keys is 'Ids of the rows that it is about, when there are no more than a thousand of them.';
+comment on column events.events.changed_fields is 'Which fields changed, when something was updated.';
+comment on column events.events.row_count is 'How many rows it is about.';
+comment on column events.events.counts is 'Figures by name, when there are several, a JSON object.';
+comment on column events.events.payload is 'What a receiver needs to know without asking, a JSON object.';
+comment on column events.events.correlation_id is 'Ties it to everything else that had the same cause.';
+comment on column events.events.request_id is 'The request that caused it, as in the log.';
+create index if not exists events_feed_idx on events.events (tenant_id, transaction_id, id);
+create index if not exists events_type_idx on events.events (tenant_id, type, id);
+create index if not exists events_subject_id_idx on events.events (tenant_id, subject_id, id);
+create index if not exists events_actor_id_idx on events.events (tenant_id, actor_id, id);
+comment on column events.events.actor_id is 'Actor who caused it. No reference: what happened stays true when the actor is gone.';
+select ddl.append_only('events.events');
+select ddl.partition_by_month('events.events', interval '90 days');
+--! EndIncluded events/events.sql
+--! Included events/webhook_subscriptions.sql
+-- Who outside is told of events, and of which.
+create table if not exists events.webhook_subscriptions (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  name text not null constraint webhook_subscriptions_name_check check (length(btrim(name)) between 1 and 200),
+  description text constraint webhook_subscriptions_description_check check (length(description) <= 5000),
+  url text not null constraint webhook_subscriptions_url_check check (url ~ '^https?://[^\s/@]+(/\S*)?$' and length(url) <= 2000),
+  types text[] not null default '{}' constraint webhook_subscriptions_types_check
+    check (array_position(types, null) is null and array_to_string(types, '') ~ '^[a-z0-9_.*]*$'
+      and array_to_string(types, ' ') ~ '^([a-z0-9_.]+(\.\*)?( [a-z0-9_.]+(\.\*)?)*)?$'),
+  api_version text not null default '1' constraint webhook_subscriptions_api_version_check check (length(api_version) between 1 and 20),
+  status events.webhook_subscription_status not null default 'active',
+  disabled_reason events.webhook_subscription_end,
+  disabled_at timestamptz,
+  failure_count integer not null default 0 constraint webhook_subscriptions_failure_count_check check (failure_count >= 0),
+  created_by uuid default app.actor_id(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint webhook_subscriptions_pkey primary key (tenant_id, id),
+  constraint webhook_subscriptions_disabled_at_check check ((status = 'disabled') = (disabled_at is not null)),
+  constraint webhook_subscriptions_disabled_reason_check check ((status = 'disabled') = (disabled_reason is not null))
+);
+comment on table events.webhook_subscriptions is E'@typeid wsub\nAn address that is told of events.';
+comment on column events.webhook_subscriptions.url is 'Address that events are sent to.';
+comment on column events.webhook_subscriptions.types is 'Types of events to send, such as contact.created or contact.*; empty for all.';
+comment on column events.webhook_subscriptions.api_version is 'Version of the API in whose form payloads are sent.';
+comment on column events.webhook_subscriptions.failure_count is 'How many deliveries in a row failed.';
+create unique index if not exists webhook_subscriptions_name_key on events.webhook_subscriptions (tenant_id, name) where deleted_at is null;
+create index if not exists webhook_subscriptions_status_idx on events.webhook_subscriptions (tenant_id, status, id);
+select ddl.foreign_key('events.webhook_subscriptions', 'created_by', 'iam.actors', 'set null');
+select ddl.tenant_table('events.webhook_subscriptions', p_insert => '{name,description,url,types}',
+  p_update => '{name,description,url,types,status}', p_write_role => 'rowhouse_admin', p_select_role => 'rowhouse_manager');
+
+create or replace function events.note_subscription_status() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if new.status = 'active' then
+    new.disabled_reason := null;
+    new.disabled_at := null;
+    new.failure_count := 0;
+  else
+    new.disabled_reason := coalesce(new.disabled_reason, 'manual');
+    new.disabled_at := coalesce(new.disabled_at, now());
+  end if;
+  return new;
+end
+$$;
+comment on function events.note_subscription_status() is 'Notes when and why a subscription was switched off; switched on again, it starts afresh.';
+select ddl.trigger('events.webhook_subscriptions', '_300_status', $$before update of status for each row
+  when (old.status is distinct from new.status) execute function events.note_subscription_status()$$);
+--! EndIncluded events/webhook_subscriptions.sql
+--! Included events/webhook_subscription_secrets.sql
+-- Signing secrets stand apart from their subscriptions, where no grant of the API reaches.
+create table if not exists private.webhook_subscription_secrets (
+  tenant_id uuid not null,
+  webhook_subscription_id uuid not null,
+  sealed_secret bytea not null,
+  previous_sealed_secret bytea,
+  rotated_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint webhook_subscription_secrets_pkey primary key (tenant_id, webhook_subscription_id)
+);
+comment on table private.webhook_subscription_secrets is 'Secrets that sign outgoing webhooks, sealed with the server''s key. After a rotation both sign for a while.';
+select ddl.foreign_key('private.webhook_subscription_secrets', 'webhook_subscription_id', 'events.webhook_subscriptions', 'cascade', p_index => false);
+select ddl.private_table('private.webhook_subscription_secrets');
+select ddl.trigger('private.webhook_subscription_secrets', '_100_stamp', 'before update for each row execute function app.stamp()');
+--! EndIncluded events/webhook_subscription_secrets.sql
+--! Included events/webhook_deliveries.sql
+-- One event on its way to one subscriber. The event is not a foreign key: whole months of events are dropped,
+-- and a delivery has the payload as it was when the event happened.
+create table if not exists events.webhook_deliveries (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  webhook_subscription_id uuid not null,
+  event_id uuid not null,
+  event_type text not null constraint webhook_deliveries_event_type_check check (length(event_type) between 1 and 200),
+  payload jsonb not null constraint webhook_deliveries_payload_check check (jsonb_typeof(payload) = 'object'),
+  status events.webhook_delivery_status not null default 'pending',
+  attempt_count integer not null default 0 constraint webhook_deliveries_attempt_count_check check (attempt_count >= 0),
+  response_status integer constraint webhook_deliveries_response_status_check check (response_status between 100 and 599),
+  response_body text constraint webhook_deliveries_response_body_check check (length(response_body) <= 2000),
+  error_code text,
+  error_message text,
+  next_attempt_at timestamptz default now(),
+  last_attempt_at timestamptz,
+  delivered_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint webhook_deliveries_pkey primary key (tenant_id, id),
+  constraint webhook_deliveries_next_attempt_at_check check ((next_attempt_at is not null) = (status in ('pending', 'delivering', 'failed'))),
+  constraint webhook_deliveries_delivered_at_check check ((delivered_at is not null) = (status = 'delivered'))
+);
+comment on table events.webhook_deliveries is E'@typeid wdel\nAn event on its way to a subscriber, and what the receiver answered.';
+comment on column events.webhook_deliveries.event_id is 'The event. It may be gone by now: events are dropped by the month.';
+comment on column events.webhook_deliveries.event_type is 'Type of the event.';
+comment on column events.webhook_deliveries.payload is 'What is sent, fixed when the event happened: every attempt sends the same.';
+comment on column events.webhook_deliveries.response_status is 'HTTP status of the last answer.';
+comment on column events.webhook_deliveries.response_body is 'The beginning of the last answer.';
+comment on column events.webhook_deliveries.error_code is 'Code of the last error.';
+comment on column events.webhook_deliveries.next_attempt_at is 'When it is tried next; a delivery that is being made is tried again then, should its worker be lost.';
+create unique index if not exists webhook_deliveries_webhook_subscription_id_event_id_key
+  on events.webhook_deliveries (tenant_id, webhook_subscription_id, event_id);
+create index if not exists webhook_deliveries_webhook_subscription_id_idx on events.webhook_deliveries (tenant_id, webhook_subscription_id, id);
+create index if not exists webhook_deliveries_event_id_idx on events.webhook_deliveries (tenant_id, event_id);
+create index if not exists webhook_deliveries_status_idx on events.webhook_deliveries (tenant_id, status, id);
+create index if not exists webhook_deliveries_next_attempt_at_idx on events.webhook_deliveries (tenant_id, next_attempt_at) where next_attempt_at is not null;
+select ddl.foreign_key('events.webhook_deliveries', 'webhook_subscription_id', 'events.webhook_subscriptions', 'cascade', p_index => false);
+comment on constraint webhook_deliveries_webhook_subscription_id_fkey on events.webhook_deliveries is E'@fieldName subscription\n@foreignFieldName deliveries';
+select ddl.tenant_table('events.webhook_deliveries', p_select_role => 'rowhouse_manager');
+select ddl.state_machine('events.webhook_deliveries', 'status',
+  '{"pending": ["delivering", "dead"], "delivering": ["delivered", "failed", "dead", "pending"], "failed": ["delivering", "dead"], "dead": ["pending"], "delivered": []}',
+  '{pending}');
+
+create or replace function events.note_delivery_status() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if new.payload <> old.payload or new.event_id <> old.event_id or new.webhook_subscription_id <> old.webhook_subscription_id then
+    perform app.raise('FORBIDDEN', format('What delivery %s sends, and to whom, is fixed. Make a new delivery.', old.id));
+  end if;
+  if new.status <> old.status then
+    new.delivered_at := case when new.status = 'delivered' then coalesce(new.delivered_at, now()) end;
+    new.next_attempt_at := case when new.status in ('pending', 'delivering', 'failed') then coalesce(new.next_attempt_at, now()) end;
+    if new.status = 'delivering' then
+      new.attempt_count := old.attempt_count + 1;
+      new.last_attempt_at := now();
+    end if;
+  end if;
+  return new;
+end
+$$;
+comment on function events.note_delivery_status() is 'Counts the attempts of a delivery and keeps its times; what it sends never changes.';
+select ddl.trigger('events.webhook_deliveries', '_300_status', 'before update for each row execute function events.note_delivery_status()');
+--! EndIncluded events/webhook_deliveries.sql
+--! EndIncluded events/index.sql
+--! Included audit/index.sql
+-- Who changed what, and when.
+create schema if not exists audit;
+comment on schema audit is 'Who changed what, and when.';
+grant usage on schema audit to rowhouse_viewer, rowhouse_system, rowhouse_definer;
+
+--! Included audit/types.sql
+select ddl.enum('audit.audit_action', '{
+  "create": "A row was made.", "update": "Values changed.", "delete": "A row was deleted, or marked as deleted.", "restore": "A deleted row came back."
+}', 'What was done to a row.');
+--! EndIncluded audit/types.sql
+--! Included audit/audit_logs.sql
+-- What was done to sensitive rows. The month is in the id, so the key stays (tenant_id, id) although the table is cut into
+-- months. Nothing is referred to: what was done stays true when its subject is gone.
+create table if not exists audit.audit_logs (
+  tenant_id uuid not null default app.tenant_id(),
+  id uuid not null default uuidv7(),
+  action audit.audit_action not null,
+  entity_type text not null,
+  entity_id uuid not null,
+  old_values jsonb constraint audit_logs_old_values_check check (jsonb_typeof(old_values) = 'object'),
+  new_values jsonb constraint audit_logs_new_values_check check (jsonb_typeof(new_values) = 'object'),
+  actor_id uuid,
+  user_id uuid,
+  ip_address inet,
+  request_id text,
+  created_at timestamptz not null default now(),
+  constraint audit_logs_pkey primary key (tenant_id, id)
+) partition by range (id);
+comment on table audit.audit_logs is
+  E'@typeid log\n@foreignKey (tenant_id, actor_id) references iam.actors (tenant_id, id)|@foreignFieldName auditLogs\nWhat was done to a sensitive row: by whom, from where, and which values changed. Kept for two years.';
+comment on column audit.audit_logs.entity_type is 'Table of the row.';
+comment on column audit.audit_logs.entity_id is 'The row.';
+comment on column audit.audit_logs.old_values is 'Values before, of the columns that changed; secrets are left out.';
+comment on column audit.audit_logs.new_values is 'Values after, of the columns that changed; secrets are left out.';
+comment on column audit.audit_logs.actor_id is 'Actor who did it; none for set-up commands.';
+comment on column audit.audit_logs.user_id is 'User who did it.';
+comment on column audit.audit_logs.ip_address is 'Address the request came from.';
+comment on column audit.audit_logs.request_id is 'Request or job in which it was done.';
+create index if not exists audit_logs_entity_id_idx on audit.audit_logs (tenant_id, entity_id, id);
+create index if not exists audit_logs_entity_type_idx on audit.audit_logs (tenant_id, entity_type, id);
+create index if not exists audit_logs_actor_id_idx on audit.audit_logs (tenant_id, actor_id, id);
+create index if not exists audit_logs_created_at_idx on audit.audit_logs (tenant_id, created_at);
+select ddl.append_only('audit.audit_logs', p_select_role => 'rowhouse_admin');
+grant insert on audit.audit_logs to rowhouse_definer;
+select ddl.partition_by_month('audit.audit_logs', interval '2 years');
+--! EndIncluded audit/audit_logs.sql
+--! Included audit/record_change.sql
+set local role rowhouse_definer;
+create or replace function private.changed_values(p_row jsonb, p_other jsonb, p_redacted text[], p_ignored text[]) returns jsonb
+language sql immutable parallel safe
+begin atomic
+  -- What a secret was is left out, that it changed is not; nothing is still nothing.
+  select jsonb_object_agg(v.key, case when v.key = any (p_redacted) and v.value <> 'null' then '"[redacted]"' else v.value end)
+  from jsonb_each(p_row) v
+  where v.key <> all (p_ignored) and v.value is distinct from coalesce(p_other -> v.key, 'null');
+end;
+comment on function private.changed_values(jsonb, jsonb, text[], text[]) is
+  'The values of a row that differ from another one, without those that tell nothing, secrets redacted; null when there are none.';
+revoke all on function private.changed_values(jsonb, jsonb, text[], text[]) from public;
+
+create or replace function private.write_audit_logs(p_table text, p_scope text, p_redacted text[], p_ignored text[], p_old jsonb[], p_new jsonb[]) returns void
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  insert into audit.audit_logs (tenant_id, action, entity_type, entity_id, old_values, new_values, actor_id, user_id, ip_address, request_id)
+  select t.id, case
+      when o is null then 'create' when n is null then 'delete'
+      when n ->> 'deleted_at' is not null and o ->> 'deleted_at' is null then 'delete'
+      when n ->> 'deleted_at' is null and o ->> 'deleted_at' is not null then 'restore' else 'update' end,
+    p_table, (coalesce(n, o) ->> 'id')::uuid, c.old_values, c.new_values, app.actor_id(), app.user_id(),
+    nullif(current_setting('rowhouse.ip', true), '')::inet, nullif(current_setting('rowhouse.request_id', true), '')
+  from unnest(p_old, p_new) r (o, n)
+  cross join lateral (select private.changed_values(o, n, p_redacted, p_ignored) as old_values, private.changed_values(n, o, p_redacted, p_ignored) as new_values) c
+  -- A tenant and a user have no column that names the tenant: a user's change is told to each tenant they belong to.
+  cross join lateral (
+    select (coalesce(n, o) ->> p_scope)::uuid as id where p_scope <> 'membership'
+    union all
+    select m.tenant_id from iam.memberships m
+    where p_scope = 'membership' and m.user_id = (coalesce(n, o) ->> 'id')::uuid and m.deleted_at is null
+  ) t
+  where (c.old_values is not null or c.new_values is not null)
+    -- The end of a whole tenant takes its log with it.
+    and (n is not null or exists (select from iam.tenants k where k.id = t.id));
+end
+$$;
+comment on function private.write_audit_logs(text, text, text[], text[], jsonb[], jsonb[]) is
+  'Writes what changed between rows before and after. Crosses tenants: a user is one person in all of them, and set-up commands have no claims.';
+grant execute on function private.write_audit_logs(text, text, text[], text[], jsonb[], jsonb[]) to rowhouse_owner;
+revoke all on function private.write_audit_logs(text, text, text[], text[], jsonb[], jsonb[]) from public;
+set local role rowhouse_owner;
+
+create or replace function audit.record_change() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_old jsonb[];
+  v_new jsonb[];
+  v_ignored text[] := array['tenant_id', 'created_at', 'updated_at'] || tg_argv[2]::text[];
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(to_jsonb(n)) into v_new from new_rows n;
+  elsif tg_op = 'DELETE' then
+    select array_agg(to_jsonb(o)) into v_old from old_rows o;
+  else
+    -- Rows that stayed as they were are not looked at further.
+    select array_agg(p.o), array_agg(p.n) into v_old, v_new
+    from (select to_jsonb(o) as o, to_jsonb(n) as n from old_rows o join new_rows n on n.id = o.id) p
+    where p.o - v_ignored <> p.n - v_ignored;
+  end if;
+  if v_old is not null or v_new is not null then
+    perform private.write_audit_logs(tg_table_name, tg_argv[0], tg_argv[1]::text[], v_ignored, v_old, v_new);
+  end if;
+  return null;
+end
+$$;
+comment on function audit.record_change() is 'Writes what a statement changed to the audit log, set-wise.';
+--! EndIncluded audit/record_change.sql
+--! Included audit/audited_tables.sql
+-- Every sensitive table: who may do what, where data goes, what is let through, what people agreed to.
+select ddl.audit('iam.tenants', p_scope => 'id');
+select ddl.audit('iam.users', p_scope => 'membership');
+select ddl.audit('iam.memberships');
+select ddl.audit('iam.api_keys', p_ignored => '{last_used_at}');
+select ddl.audit('iam.invitations');
+select ddl.audit('lists.connections');
+select ddl.audit('lists.export_jobs', p_ignored => '{row_count,byte_count,total_count}');
+select ddl.audit('lists.filter_rules');
+select ddl.audit('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at}');
+select ddl.audit('pipeline.webhook_sources', p_redacted => '{path_token}');
+select ddl.audit('events.webhook_subscriptions');
+select ddl.audit('crm.contact_consents');
+--! EndIncluded audit/audited_tables.sql
+--! EndIncluded audit/index.sql
 --! EndIncluded index.sql
