@@ -8,6 +8,7 @@ import { createPgService } from "./pg-service.ts";
 import { DescriptionsPlugin } from "./plugins/descriptions-plugin.ts";
 import { DomainVerbsPreset } from "./plugins/domain-verbs-plugin.ts";
 import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
+import { EstimatedCountPlugin } from "./plugins/estimated-count-plugin.ts";
 import { exportPreset } from "./plugins/export-plugin.ts";
 import { errorPreset } from "./plugins/error-plugin.ts";
 import { groupingPlugin } from "./plugins/grouping-plugin.ts";
@@ -117,6 +118,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       SoftDeletePlugin,
       KeysetPlugin,
       pageSizePlugin(pages),
+      EstimatedCountPlugin,
       groupingPlugin({ groupsMax }),
       writePlugin({ rowsMax: bulkRowsMax }),
       PlainSchemaPlugin,

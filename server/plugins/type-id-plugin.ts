@@ -41,6 +41,8 @@ function prefixOfClass(pgClass: any): string | undefined {
 /** The prefix of the rows that a column holds the ids of: its own table's for `id`, the target's for a foreign key. */
 function prefixOfColumn(pgClass: any, pgAttribute: any): string | undefined {
   if (pgAttribute.attname === "id") return prefixOfClass(pgClass);
+  // Nobody sees it, and not every table has the reference to tell what it is: it must be the same everywhere.
+  if (pgAttribute.attname === "tenant_id") return undefined;
   for (const constraint of pgClass.getConstraints()) {
     if (constraint.contype !== "f" || constraint.conkey.at(-1) !== pgAttribute.attnum) continue;
     return prefixOfClass(constraint.getForeignClass());

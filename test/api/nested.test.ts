@@ -194,6 +194,31 @@ test("a plan is created with its steps, a blueprint with its first version, by t
   expect(errors?.[0]?.extensions.code).toBe("FORBIDDEN");
 });
 
+test.each([
+  ["Sequence", { name: "S", steps: [1, 2, 3].map((stepNumber) => ({ stepNumber, type: "EMAIL" })) }, "steps", 3],
+  [
+    "Template",
+    { name: "T", channel: "EMAIL", versions: [{ subject: "Hello", body: "Dear {{firstName}}" }] },
+    "versions",
+    1,
+  ],
+  [
+    "Segment",
+    { name: "G", type: "DYNAMIC", rules: [{ field: "status", operator: "EQUALS", value: "active" }] },
+    "rules",
+    1,
+  ],
+  ["Workflow", { name: "W", versions: [{ changelog: "first" }] }, "versions", 1],
+])("a %s is created with what it consists of", async (type, row, field, count) => {
+  const one = type.toLowerCase();
+  const data = await api.ask(
+    { ...acme, role: "manager" },
+    `mutation ($row: ${type}Input!) { create${type}(input: { ${one}: $row }) { ${one} { ${field} { totalCount } } } }`,
+    { row },
+  );
+  expect(data[`create${type}`][one][field].totalCount).toBe(count);
+});
+
 test("two senders who name the same new tag at once get one tag", async () => {
   const contacts = Array.from({ length: 8 }, (_, n) => ({ firstName: `E${n}`, tags: [{ name: "same" }] }));
   const created = await Promise.all(contacts.map((contact) => api.ask(acme, createContact, { contact })));

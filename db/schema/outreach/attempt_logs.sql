@@ -40,5 +40,11 @@ select ddl.foreign_key('outreach.attempt_logs', 'pipeline_run_id', 'pipeline.pip
 select ddl.foreign_key('outreach.attempt_logs', 'attempted_by', 'iam.actors', 'set null');
 comment on constraint attempt_logs_lead_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
 comment on constraint attempt_logs_contact_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_campaign_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_message_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_template_version_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_pipeline_run_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_message_artifact_id_fkey on outreach.attempt_logs is E'@foreignFieldName messageAttempts';
+comment on constraint attempt_logs_attempted_by_fkey on outreach.attempt_logs is E'@foreignFieldName madeAttempts';
 select ddl.append_only('outreach.attempt_logs',
   p_insert => '{lead_id,contact_id,campaign_id,campaign_context,channel,direction,template_version_id,message_id,correlation_id,attempted_at}');

@@ -3,7 +3,7 @@ create table if not exists outreach.attempt_outcomes (
   tenant_id uuid not null default app.tenant_id(),
   id uuid not null default uuidv7(),
   attempt_log_id uuid not null,
-  status outreach.attempt_status not null,
+  status outreach.attempt_status not null constraint attempt_outcomes_status_check check (status <> 'queued'),
   response_type outreach.response_type,
   response_artifact_id uuid,
   occurred_at timestamptz not null default now(),
@@ -12,6 +12,7 @@ create table if not exists outreach.attempt_outcomes (
   constraint attempt_outcomes_response_type_check check (response_type is null or status = 'responded')
 );
 comment on table outreach.attempt_outcomes is E'@typeid atmo\nWhat became of an attempt at a time. The latest one says how the attempt stands.';
+comment on column outreach.attempt_outcomes.response_type is 'What the answer says, of an outcome that is one.';
 comment on column outreach.attempt_outcomes.response_artifact_id is 'Artifact that holds the answer.';
 create index if not exists attempt_outcomes_attempt_log_id_idx on outreach.attempt_outcomes (tenant_id, attempt_log_id, occurred_at, id);
 create index if not exists attempt_outcomes_status_idx on outreach.attempt_outcomes (tenant_id, status, occurred_at);
@@ -19,13 +20,6 @@ select ddl.foreign_key('outreach.attempt_outcomes', 'attempt_log_id', 'outreach.
 select ddl.foreign_key('outreach.attempt_outcomes', 'response_artifact_id', 'pipeline.artifacts', 'set null');
 comment on constraint attempt_outcomes_attempt_log_id_fkey on outreach.attempt_outcomes is E'@foreignFieldName outcomes\n@fieldName attempt';
 select ddl.append_only('outreach.attempt_outcomes', p_insert => '{attempt_log_id,status,response_type,occurred_at}');
-
-create or replace function outreach.attempt_logs_status(attempt outreach.attempt_logs) returns outreach.attempt_status
-language sql stable set search_path to pg_catalog
-return coalesce((select o.status from outreach.attempt_outcomes o
-  where o.tenant_id = attempt.tenant_id and o.attempt_log_id = attempt.id order by o.occurred_at desc, o.id desc limit 1), 'queued')::outreach.attempt_status;
-comment on function outreach.attempt_logs_status(outreach.attempt_logs) is 'How the attempt stands: its latest outcome.';
-grant execute on function outreach.attempt_logs_status(outreach.attempt_logs) to rowhouse_viewer;
 
 create or replace function outreach.note_response() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$

@@ -34,3 +34,25 @@ $$;
 comment on function outreach.derive_assignment_experiment() is 'Takes the experiment of an assignment from its variant.';
 select ddl.trigger('outreach.enrollment_variant_assignments', '_300_experiment',
   'before insert for each row execute function outreach.derive_assignment_experiment()');
+
+create or replace function outreach.guard_assignment() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select x.name, n.sequence_enrollment_id into v_found
+  from new_rows n
+  join outreach.sequence_enrollments e on e.tenant_id = n.tenant_id and e.id = n.sequence_enrollment_id
+  join outreach.step_experiments x on x.tenant_id = n.tenant_id and x.id = n.step_experiment_id
+  join outreach.sequence_steps s on s.tenant_id = x.tenant_id and s.id = x.sequence_step_id
+  where s.sequence_id <> e.sequence_id limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Experiment "%s" is not about a step of the sequence of enrollment %s.', v_found.name, v_found.sequence_enrollment_id),
+      'stepExperimentVariantId');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_assignment() is 'Sees that a variant is given to people of the experiment''s sequence.';
+select ddl.trigger('outreach.enrollment_variant_assignments', '_200_sequence',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_assignment()');

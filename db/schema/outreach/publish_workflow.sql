@@ -12,9 +12,9 @@ begin
   select * into v_draft from outreach.workflow_versions v
   where v.tenant_id = v_workflow.tenant_id and v.workflow_id = v_workflow.id and v.status = 'draft' for update;
   if not found then
-    perform app.raise('INVALID_STATE', format('Workflow "%s" has no draft to publish. Make one first.', v_workflow.name), 'workflowId');
+    perform app.raise('INVALID_STATE', format('Workflow "%s" has no draft. Make one by newWorkflowVersion first.', v_workflow.name), 'workflowId');
   end if;
-  perform outreach.check_workflow_graph(v_draft.nodes, v_draft.edges);
+  perform outreach.check_workflow_graph(v_draft.nodes, v_draft.edges, v_draft.goals);
   update outreach.workflow_versions v set status = 'published', published_at = now(), published_by = app.actor_id()
   where v.tenant_id = v_draft.tenant_id and v.id = v_draft.id;
   update outreach.workflows w
@@ -25,4 +25,4 @@ end
 $$;
 comment on function outreach.publish_workflow(uuid) is
   'Publishes the draft of a workflow, after checking that its graph can be run. Runs that are under way stay on their version.';
-grant execute on function outreach.publish_workflow(uuid) to rowhouse_member;
+grant execute on function outreach.publish_workflow(uuid) to rowhouse_manager;

@@ -38,6 +38,9 @@ select ddl.foreign_key('outreach.sequence_enrollments', 'current_step_id', 'outr
 select ddl.foreign_key('outreach.sequence_enrollments', 'assigned_to', 'iam.actors', 'set null');
 select ddl.foreign_key('outreach.sequence_enrollments', 'enrolled_by', 'iam.actors', 'set null');
 comment on constraint sequence_enrollments_sequence_id_fkey on outreach.sequence_enrollments is E'@foreignFieldName enrollments';
+comment on constraint sequence_enrollments_current_step_id_fkey on outreach.sequence_enrollments is E'@foreignFieldName currentEnrollments';
+comment on constraint sequence_enrollments_assigned_to_fkey on outreach.sequence_enrollments is E'@foreignFieldName assignedEnrollments';
+comment on constraint sequence_enrollments_enrolled_by_fkey on outreach.sequence_enrollments is E'@foreignFieldName startedEnrollments';
 select ddl.tenant_table('outreach.sequence_enrollments', p_insert => '{sequence_id,contact_id,campaign_id,lead_id,assigned_to}', p_update => '{status,assigned_to}');
 select ddl.state_machine('outreach.sequence_enrollments', 'status',
   '{"active": ["paused", "replied", "bounced", "unsubscribed", "completed", "cancelled"], "paused": ["active", "replied", "bounced", "unsubscribed", "cancelled"],

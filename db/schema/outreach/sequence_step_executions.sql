@@ -16,7 +16,7 @@ create table if not exists outreach.sequence_step_executions (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint sequence_step_executions_pkey primary key (tenant_id, id),
-  constraint sequence_step_executions_completed_at_check check (completed_at >= started_at)
+  constraint sequence_step_executions_completed_at_check check ((status in ('done', 'failed', 'skipped')) = (completed_at is not null))
 );
 comment on table outreach.sequence_step_executions is E'@typeid exec\nWhat became of a step for an enrolled contact.';
 comment on column outreach.sequence_step_executions.attempt_number is 'Which try of the step it is, from 1.';
@@ -30,6 +30,7 @@ select ddl.foreign_key('outreach.sequence_step_executions', 'sequence_step_id', 
 select ddl.foreign_key('outreach.sequence_step_executions', 'message_id', 'outreach.messages', 'set null');
 comment on constraint sequence_step_executions_sequence_enrollment_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName executions\n@fieldName enrollment';
 comment on constraint sequence_step_executions_sequence_step_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName executions\n@fieldName step';
+comment on constraint sequence_step_executions_message_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName stepExecutions';
 select ddl.tenant_table('outreach.sequence_step_executions');
 select ddl.state_machine('outreach.sequence_step_executions', 'status',
   '{"pending": ["running", "skipped"], "running": ["done", "failed", "skipped"], "done": [], "failed": [], "skipped": []}', '{pending}');

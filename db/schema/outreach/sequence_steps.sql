@@ -15,7 +15,8 @@ create table if not exists outreach.sequence_steps (
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
   constraint sequence_steps_pkey primary key (tenant_id, id),
-  constraint sequence_steps_type_check check (type <> 'wait' or (template_id is null and prompt_id is null))
+  constraint sequence_steps_type_check check (type <> 'wait' or (template_id is null and prompt_id is null)),
+  constraint sequence_steps_prompt_id_check check (template_id is null or prompt_id is null)
 );
 comment on table outreach.sequence_steps is E'@typeid step\nA step of a sequence.';
 comment on column outreach.sequence_steps.step_number is 'Place in the sequence, from 1; unique among its living steps.';
@@ -28,6 +29,6 @@ create index if not exists sequence_steps_sequence_id_idx on outreach.sequence_s
 select ddl.foreign_key('outreach.sequence_steps', 'sequence_id', 'outreach.sequences', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.sequence_steps', 'template_id', 'outreach.templates', 'restrict');
 select ddl.foreign_key('outreach.sequence_steps', 'prompt_id', 'outreach.prompts', 'restrict');
-comment on constraint sequence_steps_sequence_id_fkey on outreach.sequence_steps is E'@foreignFieldName steps';
+comment on constraint sequence_steps_sequence_id_fkey on outreach.sequence_steps is E'@nestedCreate\n@foreignFieldName steps';
 select ddl.tenant_table('outreach.sequence_steps', p_insert => '{sequence_id,step_number,type,name,template_id,prompt_id,delay_days,delay_minutes,settings}',
   p_update => '{type,name,template_id,prompt_id,delay_days,delay_minutes,settings}');

@@ -40,7 +40,10 @@ select ddl.foreign_key('outreach.tasks', 'sequence_step_id', 'outreach.sequence_
 select ddl.foreign_key('outreach.tasks', 'message_id', 'outreach.messages', 'set null');
 select ddl.foreign_key('outreach.tasks', 'assigned_to', 'iam.actors', 'set null', p_index => false);
 select ddl.foreign_key('outreach.tasks', 'created_by', 'iam.actors', 'set null');
-select ddl.tenant_table('outreach.tasks', p_insert => '{kind,title,description,contact_id,lead_id,company_id,campaign_id,assigned_to,due_at}',
+comment on constraint tasks_sequence_enrollment_id_fkey on outreach.tasks is E'@fieldName enrollment';
+comment on constraint tasks_sequence_step_id_fkey on outreach.tasks is E'@fieldName step';
+comment on constraint tasks_assigned_to_fkey on outreach.tasks is E'@foreignFieldName assignedTasks';
+select ddl.tenant_table('outreach.tasks', p_insert => '{kind,title,description,contact_id,lead_id,company_id,campaign_id,sequence_enrollment_id,assigned_to,due_at}',
   p_update => '{kind,title,description,status,contact_id,lead_id,company_id,campaign_id,assigned_to,due_at}');
 select ddl.state_machine('outreach.tasks', 'status',
   '{"open": ["in_progress", "done", "cancelled"], "in_progress": ["open", "done", "cancelled"], "done": ["open"], "cancelled": ["open"]}', '{open}');

@@ -11,10 +11,11 @@ create table if not exists outreach.workflow_run_steps (
   error_message text,
   scheduled_at timestamptz,
   started_at timestamptz,
-  completed_at timestamptz constraint workflow_run_steps_completed_at_check check (completed_at >= started_at),
+  completed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint workflow_run_steps_pkey primary key (tenant_id, id)
+  constraint workflow_run_steps_pkey primary key (tenant_id, id),
+  constraint workflow_run_steps_completed_at_check check ((status in ('done', 'failed', 'skipped')) = (completed_at is not null))
 );
 comment on table outreach.workflow_run_steps is E'@typeid wfs\nWhat a run did at a node.';
 comment on column outreach.workflow_run_steps.node_id is 'Node of the version that the run is on.';

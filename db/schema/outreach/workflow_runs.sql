@@ -39,12 +39,13 @@ select ddl.state_machine('outreach.workflow_runs', 'status',
     "paused": ["running", "waiting", "cancelled"], "completed": [], "failed": [], "cancelled": []}', '{running,waiting}');
 
 create or replace function outreach.workflows_runs(workflow outreach.workflows) returns setof outreach.workflow_runs
-language sql stable set search_path to pg_catalog
+language sql stable
 begin atomic
-  select r.* from outreach.workflow_versions v join outreach.workflow_runs r on r.tenant_id = v.tenant_id and r.workflow_version_id = v.id
-  where v.tenant_id = workflow.tenant_id and v.workflow_id = workflow.id;
+  select r.* from outreach.workflow_runs r
+  where r.tenant_id = workflow.tenant_id and r.workflow_version_id in (
+    select v.id from outreach.workflow_versions v where v.tenant_id = workflow.tenant_id and v.workflow_id = workflow.id);
 end;
-comment on function outreach.workflows_runs(outreach.workflows) is 'Runs of all versions of the workflow.';
+comment on function outreach.workflows_runs(outreach.workflows) is E'@behavior +order\nRuns of the workflow, of whichever version.';
 grant execute on function outreach.workflows_runs(outreach.workflows) to rowhouse_viewer;
 
 create or replace function outreach.stamp_workflow_run() returns trigger
@@ -57,3 +58,14 @@ $$;
 comment on function outreach.stamp_workflow_run() is 'Keeps the time that follows from the status of a run.';
 select ddl.trigger('outreach.workflow_runs', '_300_times',
   'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_workflow_run()');
+
+create or replace function outreach.guard_run_version() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('Run %s stays on the version on which it began. Start another run for another version.', old.id), 'workflowVersionId');
+  return null;
+end
+$$;
+comment on function outreach.guard_run_version() is 'Keeps a run on its version.';
+select ddl.trigger('outreach.workflow_runs', '_200_version', $$before update of workflow_version_id for each row
+  when (old.workflow_version_id <> new.workflow_version_id) execute function outreach.guard_run_version()$$);

@@ -32,14 +32,14 @@ create unique index if not exists workflow_versions_draft_key on outreach.workfl
 select ddl.foreign_key('outreach.workflow_versions', 'workflow_id', 'outreach.workflows', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.workflow_versions', 'created_by', 'iam.actors', 'set null');
 select ddl.foreign_key('outreach.workflow_versions', 'published_by', 'iam.actors', 'set null');
-comment on constraint workflow_versions_workflow_id_fkey on outreach.workflow_versions is E'@foreignFieldName versions';
+comment on constraint workflow_versions_workflow_id_fkey on outreach.workflow_versions is E'@nestedCreate\n@foreignFieldName versions';
 select ddl.tenant_table('outreach.workflow_versions', p_insert => '{workflow_id,trigger,nodes,edges,goals,changelog}', p_update => '{trigger,nodes,edges,goals,changelog}');
 select ddl.state_machine('outreach.workflow_versions', 'status', '{"draft": ["published"], "published": []}', '{draft}');
 
 create or replace function outreach.guard_published_workflow_version() returns trigger
 language plpgsql set search_path to pg_catalog as $$
 begin
-  perform app.raise('INVALID_STATE', format('Version %s of the workflow is published and never changes. Make a new draft.', old.version));
+  perform app.raise('INVALID_STATE', format('Version %s of the workflow is published and never changes. Make a new draft by newWorkflowVersion.', old.version));
   return null;
 end
 $$;

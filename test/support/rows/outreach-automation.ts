@@ -1,3 +1,5 @@
 import type { SpecialValues } from "./special-values.ts";
 
-export const outreachAutomationValues: SpecialValues = {};
+export const outreachAutomationValues: SpecialValues = {
+  "outreach.attempt_outcomes.status": () => "sent",
+};
