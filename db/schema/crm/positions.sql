@@ -38,3 +38,12 @@ comment on constraint positions_contact_id_fkey on crm.positions is E'@nestedCre
 comment on constraint positions_company_id_fkey on crm.positions is E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName companies';
 select ddl.tenant_table('crm.positions', p_insert => '{contact_id,company_id,title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}',
   p_update => '{title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}');
+
+create or replace function crm.contacts_primary_position(contact crm.contacts) returns crm.positions
+language sql stable set search_path to pg_catalog
+begin atomic
+  select p from crm.positions p
+  where p.tenant_id = contact.tenant_id and p.contact_id = contact.id and p.is_primary and p.deleted_at is null;
+end;
+comment on function crm.contacts_primary_position(crm.contacts) is 'The job to show first.';
+grant execute on function crm.contacts_primary_position(crm.contacts) to rowhouse_viewer;
