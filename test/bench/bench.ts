@@ -2,11 +2,14 @@ import { writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { projectDir } from "../../lib/config.ts";
+import { generateTenants } from "../../db/seed/generate/generate-tenants.ts";
 import { benchEnrichment } from "./enrichment.ts";
 import { benchExport } from "./export.ts";
 import { benchImport } from "./import.ts";
 import { benchLookups } from "./lookups.ts";
 import { type Figure, figuresTable } from "./measure.ts";
+import { benchRowLevelSecurity } from "./row-level-security.ts";
+import { benchSearch } from "./search.ts";
 import { startBenchStack } from "./stack.ts";
 
 /** npm run bench: measures everything in one run on one stack, and writes docs/benchmarks.md. `-- --rows 100000` is a quick look. */
@@ -28,6 +31,20 @@ async function main(): Promise<void> {
     tell(lookups.figures);
     tell(await benchExport(stack, imported.listId, rows));
     tell(await benchEnrichment(stack, imported.listId, rows));
+    // One tenant with most of the contacts among a hundred, and everything that goes with contacts.
+    const options = {
+      contacts: rows,
+      tenants: 100,
+      largest: 0.9,
+      seed: 1,
+      prefix: "bench",
+      until: new Date("2026-11-01"),
+    };
+    const { tenantIds } = await generateTenants(stack.admin, options, (line) => console.log(line));
+    tell(await benchRowLevelSecurity(stack, tenantIds[0]!));
+    const searches = await benchSearch(stack, tenantIds);
+    tell(searches.figures);
+    lookups.plans.push(...searches.plans);
     if (rows === 1_000_000) writeFileSync(join(projectDir, "docs/benchmarks.md"), report(figures, lookups.plans));
   } finally {
     await stack.stop();
