@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:2dc2fe160526aa796b8f99b7dac929c5b8209c9f
+--! Hash: sha1:31c26945a247ab65a247def7cd7ddc87f38ad1aa
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -2680,6 +2680,15 @@ comment on constraint positions_contact_id_fkey on crm.positions is E'@nestedCre
 comment on constraint positions_company_id_fkey on crm.positions is E'@nestedCreate\n@behavior +manyToMany\n@manyToManyFieldName companies';
 select ddl.tenant_table('crm.positions', p_insert => '{contact_id,company_id,title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}',
   p_update => '{title,department,seniority,email,phone_e164,is_primary,started_on,ended_on}');
+
+create or replace function crm.contacts_primary_position(contact crm.contacts) returns crm.positions
+language sql stable set search_path to pg_catalog
+begin atomic
+  select p from crm.positions p
+  where p.tenant_id = contact.tenant_id and p.contact_id = contact.id and p.is_primary and p.deleted_at is null;
+end;
+comment on function crm.contacts_primary_position(crm.contacts) is 'The job to show first.';
+grant execute on function crm.contacts_primary_position(crm.contacts) to rowhouse_viewer;
 --! EndIncluded crm/positions.sql
 --! Included crm/contact_addresses.sql
 -- Where a contact lives and lived.
@@ -3330,8 +3339,10 @@ create or replace function crm.move_references_back() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_change jsonb;
+  v_both constant uuid[] := array[coalesce(old.loser_contact_id, old.loser_company_id), coalesce(old.winner_contact_id, old.winner_company_id)];
   v_source regclass;
   v_row jsonb;
+  v_id uuid;
 begin
   for v_change in select c from jsonb_array_elements(old.changes) with ordinality u (c, n) order by n desc loop
     -- A table that was dropped since has nothing to give back.
@@ -3340,11 +3351,12 @@ begin
     if v_change -> 'moved' <> '[]' then
       -- A row that is gone since stays gone, and one that somebody pointed elsewhere stays there.
       execute format('update %1$s set %2$I = $1 where tenant_id = app.tenant_id() and %2$I = $2 and id = any ($3)', v_source, v_change ->> 'key')
-      using coalesce(old.loser_contact_id, old.loser_company_id), coalesce(old.winner_contact_id, old.winner_company_id),
-        array(select i::uuid from jsonb_array_elements_text(v_change -> 'moved') i);
+      using v_both[1], v_both[2], array(select i::uuid from jsonb_array_elements_text(v_change -> 'moved') i);
     end if;
     for v_row in select a from jsonb_array_elements(v_change -> 'altered') with ordinality u (a, n) order by n desc loop
-      perform crm.alter_rows(v_source, array[(v_row ->> 'id')::uuid], v_row -> 'before');
+      execute format('select id from %1$s where tenant_id = app.tenant_id() and %2$I = any ($1) and id = $2', v_source, v_change ->> 'key')
+      into v_id using v_both, (v_row ->> 'id')::uuid;
+      perform crm.alter_rows(v_source, array[v_id], v_row -> 'before') where v_id is not null;
     end loop;
   end loop;
   return new;
@@ -3359,7 +3371,7 @@ create or replace function crm.survivors(p_target regclass, p_winner jsonb, p_lo
 returns table (field text, columns text[], side text)
 language plpgsql stable set search_path to pg_catalog as $$
 declare
-  v_strategies constant text[] := '{winner,loser,newest,oldest,longest,combine}';
+  v_strategies constant text[] := '{winner,loser,newest,oldest,longest,filled,combine}';
   v_age constant integer := sign(extract(epoch from (p_loser ->> 'updated_at')::timestamptz - (p_winner ->> 'updated_at')::timestamptz));
   v_fields jsonb;
   v_choice record;
@@ -3437,22 +3449,24 @@ $$;
 comment on function crm.lock_for_merge(regclass, uuid, uuid) is 'Locks two records against changes and new references, and reads them; null where there is none.';
 --! EndIncluded crm/lock_for_merge.sql
 --! Included crm/yield_primary_identifiers.sql
-create or replace function crm.yield_primary_identifiers(p_winner uuid, p_loser uuid, p_fields text[]) returns jsonb
+create or replace function crm.yield_primary_identifiers(p_from uuid, p_to uuid, p_fields text[]) returns jsonb
 language sql volatile set search_path to pg_catalog
 begin atomic
   select jsonb_build_array(jsonb_build_object('table', 'crm.channel_identifiers', 'key', 'contact_id', 'moved', '[]'::jsonb, 'dropped', '[]'::jsonb,
     'altered', crm.alter_rows('crm.channel_identifiers', array(
       select i.id from crm.channel_identifiers i
-      where i.tenant_id = app.tenant_id() and i.contact_id = p_winner and i.is_primary and i.deleted_at is null
+      where i.tenant_id = app.tenant_id() and i.contact_id = p_from and i.is_primary and i.deleted_at is null
         and case i.channel when 'email' then 'primary_email' when 'phone' then 'primary_phone_e164' when 'sms' then 'primary_phone_e164' end = any (p_fields)
-        -- The number of the contact is the one for calls; where the loser has only one for messages, that one is to count.
-        and (i.channel = 'phone' or exists (
-          select from crm.channel_identifiers l where l.tenant_id = app.tenant_id() and l.contact_id = p_loser and l.channel = i.channel
-            and l.is_primary and l.deleted_at is null))
+        -- The number of a contact is the one for calls, if there is one: beside that, the one for messages may stay.
+        and (i.channel <> 'sms'
+          or exists (select from crm.channel_identifiers t where t.tenant_id = app.tenant_id() and t.contact_id = p_to and t.channel = 'sms'
+            and t.is_primary and t.deleted_at is null)
+          or not exists (select from crm.channel_identifiers t where t.tenant_id = app.tenant_id() and t.contact_id = p_to and t.channel = 'phone'
+            and t.is_primary and t.deleted_at is null))
     ), '{"is_primary": false}')));
 end;
 comment on function crm.yield_primary_identifiers(uuid, uuid, text[]) is
-  'Makes room for the loser''s primary e-mail address or number where it is to survive; answers with what it changed, as merges.changes has it.';
+  'Makes room for the primary e-mail address or number of another contact, even if that has none, where it is to survive; answers with what it changed, as merges.changes has it.';
 --! EndIncluded crm/yield_primary_identifiers.sql
 --! Included crm/merge_records.sql
 create or replace function crm.merge_records(p_target regclass, p_noun text, p_winner uuid, p_loser uuid, p_survivorship jsonb, p_groups jsonb)
@@ -3463,7 +3477,8 @@ declare
   v_rows record;
   v_role record;
   v_survivorship jsonb;
-  v_primaries text[];
+  v_survivors record;
+  v_twice text;
   v_fields jsonb;
   v_merge crm.merges;
 begin
@@ -3489,20 +3504,27 @@ begin
   -- Fields may be named as the API names them.
   select coalesce(jsonb_object_agg(lower(regexp_replace(key, '([A-Z])', '_\1', 'g')), value), '{}') into v_survivorship
   from jsonb_each(p_survivorship) where value <> 'null';
-  select array_agg(s.field) filter (where s.field = any ('{primary_email,primary_phone_e164}') and s.side = 'loser'),
-    coalesce(jsonb_object_agg(c.name, jsonb_build_object('from', c.old, 'to', c.new)) filter (where c.old <> c.new and c.name not like 'primary\_%'), '{}')
-  into v_primaries, v_fields
+  select min(lower(regexp_replace(k, '([A-Z])', '_\1', 'g'))) into v_twice from jsonb_object_keys(p_survivorship) k
+  group by lower(regexp_replace(k, '([A-Z])', '_\1', 'g')) having count(*) > 1 limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('The survivor of "%s" is chosen twice. Choose it once.', v_twice), 'survivorship');
+  end if;
+  select array_agg(distinct s.field) filter (where s.side = 'loser') as losers, array_agg(distinct s.field) filter (where s.side = 'winner') as winners,
+    coalesce(jsonb_object_agg(c.name, jsonb_build_object('from', c.old, 'to', c.new)) filter (where c.old <> c.new and c.name not like 'primary\_%'), '{}') as fields
+  into v_survivors
   from crm.survivors(p_target, v_rows.winner, v_rows.loser, v_survivorship, p_groups) s
   cross join lateral (
     select n as name, v_rows.winner -> n as old, case s.side when 'winner' then v_rows.winner -> n when 'loser' then v_rows.loser -> n
       else (v_rows.loser -> n) || (v_rows.winner -> n) end as new
     from unnest(s.columns) n
   ) c;
+  v_fields := v_survivors.fields;
 
   insert into crm.merges (winner_contact_id, loser_contact_id, winner_company_id, loser_company_id, survivorship, fields, changes)
   select case when v_is_contact then p_winner end, case when v_is_contact then p_loser end,
     case when not v_is_contact then p_winner end, case when not v_is_contact then p_loser end, v_survivorship, v_fields,
-    case when v_is_contact then crm.yield_primary_identifiers(p_winner, p_loser, v_primaries) else '[]' end
+    case when v_is_contact then crm.yield_primary_identifiers(p_winner, p_loser, v_survivors.losers)
+      || crm.yield_primary_identifiers(p_loser, p_winner, v_survivors.winners) else '[]' end
   returning * into v_merge;
   -- The loser first: what is unique among the living, such as a domain, is then free for the winner.
   perform crm.alter_rows(p_target, array[p_loser], jsonb_build_object('deleted_at', now()));
@@ -3524,12 +3546,12 @@ end;
 comment on function crm.merge_contacts(uuid, uuid, jsonb) is E'@typeid contact\n'
   'Merges one contact, the loser, into another one, the winner. The loser is deleted, and undoMerge brings everything back. '
   'Survivorship says by field whose value stays: {"title": "longest", "primaryEmail": "loser"}. "winner" and "loser" take that value even if it is null; "newest" and "oldest" go by '
-  'when the contacts were last changed; "longest" by the length; "combine" keeps the keys of both objects, the winner''s where both have one. '
+  'when the contacts were last changed; "longest" by the length; "filled" is the winner''s unless that is null; "combine" keeps the keys of both objects, the winner''s where both have one. '
   'Without a word, the winner''s value stays unless it is null, objects are combined, and whoever unsubscribed stays unsubscribed. '
   'Everything that refers to the loser refers to the winner from then on: identifiers, tags, messages, and history, too, so that consent and timeline go with the person. '
   'What the winner has already (the same tag, the same address, the same segment) stays with the loser, deleted where its table can; '
   'a second primary identifier becomes an ordinary one. Events, analytics and the audit log, which hold ids without a reference, tell of the loser still.';
-grant execute on function crm.merge_contacts(uuid, uuid, jsonb) to rowhouse_member;
+grant execute on function crm.merge_contacts(uuid, uuid, jsonb) to rowhouse_manager;
 --! EndIncluded crm/merge_contacts.sql
 --! Included crm/merge_companies.sql
 create or replace function crm.merge_companies(winner_id uuid, loser_id uuid, survivorship jsonb default '{}') returns crm.merges
@@ -3542,7 +3564,7 @@ end;
 comment on function crm.merge_companies(uuid, uuid, jsonb) is E'@typeid company\n'
   'Merges one company, the loser, into another one, the winner: as mergeContacts does, with positions, leads, tasks and whatever else refers to it. '
   'What means something only together survives together: "address", "annualRevenue" with its currency, "sic" with its description.';
-grant execute on function crm.merge_companies(uuid, uuid, jsonb) to rowhouse_member;
+grant execute on function crm.merge_companies(uuid, uuid, jsonb) to rowhouse_manager;
 --! EndIncluded crm/merge_companies.sql
 --! Included crm/undo_merge.sql
 create or replace function crm.undo_merge(merge_id uuid) returns crm.merges
@@ -3599,8 +3621,11 @@ begin
     perform crm.alter_rows(v_target, array[v_loser], '{"deleted_at": null}');
   exception when unique_violation then
     get stacked diagnostics v_table = table_name, v_constraint = constraint_name;
-    perform app.raise('CONFLICT', format('Merge %s cannot be undone: among the %s, another row has taken the %s of one that would come back. Change or delete that one first.',
-      merge_id, replace(v_table, '_', ' '), replace(regexp_replace(v_constraint, format('^%s_|_key$', v_table), '', 'g'), '_', ' ')), 'mergeId');
+    perform app.raise('CONFLICT', case when v_constraint like '%\_is\_primary\_key'
+      then format('Merge %s cannot be undone: among the %s, another row became primary instead of one that would be again. Make that one ordinary first.',
+        merge_id, replace(v_table, '_', ' '))
+      else format('Merge %s cannot be undone: among the %s, another row has taken the %s of one that would come back. Change or delete that one first.',
+        merge_id, replace(v_table, '_', ' '), replace(regexp_replace(v_constraint, format('^%s_|_key$', v_table), '', 'g'), '_', ' ')) end, 'mergeId');
   end;
   return v_merge;
 end
@@ -3608,7 +3633,7 @@ $$;
 comment on function crm.undo_merge(uuid) is
   'Takes a merge back: the loser lives again, what referred to it refers to it again, and both have their values of before the merge. What happened to the winner since stays with the winner. '
   'Merges of the same record are undone last first; it is refused when the winner is deleted, or a field that the merge had changed was changed again.';
-grant execute on function crm.undo_merge(uuid) to rowhouse_member;
+grant execute on function crm.undo_merge(uuid) to rowhouse_manager;
 --! EndIncluded crm/undo_merge.sql
 --! EndIncluded crm/index.sql
 --! Included lists/index.sql
@@ -7206,7 +7231,8 @@ create table if not exists outreach.sequence_steps (
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
   constraint sequence_steps_pkey primary key (tenant_id, id),
-  constraint sequence_steps_type_check check (type <> 'wait' or (template_id is null and prompt_id is null))
+  constraint sequence_steps_type_check check (type <> 'wait' or (template_id is null and prompt_id is null)),
+  constraint sequence_steps_prompt_id_check check (template_id is null or prompt_id is null)
 );
 comment on table outreach.sequence_steps is E'@typeid step\nA step of a sequence.';
 comment on column outreach.sequence_steps.step_number is 'Place in the sequence, from 1; unique among its living steps.';
@@ -7223,13 +7249,72 @@ comment on constraint sequence_steps_sequence_id_fkey on outreach.sequence_steps
 select ddl.tenant_table('outreach.sequence_steps', p_insert => '{sequence_id,step_number,type,name,template_id,prompt_id,delay_days,delay_minutes,settings}',
   p_update => '{type,name,template_id,prompt_id,delay_days,delay_minutes,settings}');
 --! EndIncluded outreach/sequence_steps.sql
+--! Included outreach/guard_sequence.sql
+-- What a sequence needs to run, and which templates its steps can have.
+create or replace function outreach.fits_step(p_type outreach.step_type, p_channel crm.channel) returns boolean
+language sql immutable set search_path to pg_catalog
+return case p_type::text when 'call' then p_channel::text in ('phone', 'voice') when 'task' then true else p_channel::text = p_type::text end;
+comment on function outreach.fits_step(outreach.step_type, crm.channel) is 'Whether a template of a channel can be used by a step of a type.';
+
+create or replace function outreach.guard_step_template() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select n.step_number, n.type, t.name as template, t.channel into v_found
+  from new_rows n join outreach.templates t on t.tenant_id = n.tenant_id and t.id = n.template_id
+  where not outreach.fits_step(n.type, t.channel) limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Template "%s" is for %s, and step %s is of type %s.', v_found.template, v_found.channel, v_found.step_number, v_found.type),
+      'templateId');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_step_template() is 'Sees that steps have templates of their channel.';
+select ddl.trigger('outreach.sequence_steps', '_200_template_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_step_template()');
+select ddl.trigger('outreach.sequence_steps', '_200_template_on_update',
+  'after update referencing new table as new_rows for each statement execute function outreach.guard_step_template()');
+
+create or replace function outreach.guard_sequence() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_unfit record;
+begin
+  if new.deleted_at is not null and old.deleted_at is null and new.status = 'active' then
+    perform app.raise('INVALID_STATE', format('Sequence "%s" is active. Pause or archive it before you delete it.', new.name), 'deletedAt');
+  end if;
+  if new.status <> 'active' or old.status = 'active' then
+    return new;
+  end if;
+  if not exists (select from outreach.sequence_steps s where s.tenant_id = new.tenant_id and s.sequence_id = new.id and s.deleted_at is null) then
+    perform app.raise('INVALID_STATE', format('Sequence "%s" has no steps. Add one first.', new.name), 'status');
+  end if;
+  select s.step_number, t.name, t.deleted_at, t.archived_at into v_unfit
+  from outreach.sequence_steps s left join outreach.templates t on t.tenant_id = s.tenant_id and t.id = s.template_id
+  where s.tenant_id = new.tenant_id and s.sequence_id = new.id and s.deleted_at is null and s.type in ('email', 'sms', 'whatsapp')
+    and s.prompt_id is null and (t.status is distinct from 'active' or t.deleted_at is not null)
+  order by s.step_number limit 1;
+  if found then
+    perform app.raise('INVALID_STATE', case
+      when v_unfit.name is null then format('Step %s of sequence "%s" has nothing to send. Give it a template or a prompt.', v_unfit.step_number, new.name)
+      when v_unfit.deleted_at is not null then format('Template "%s" of step %s is deleted. Restore it, or choose another one.', v_unfit.name, v_unfit.step_number)
+      when v_unfit.archived_at is not null then format('Template "%s" of step %s is archived. Unarchive it, or choose another one.', v_unfit.name, v_unfit.step_number)
+      else format('Template "%s" of step %s was never published. Publish it first.', v_unfit.name, v_unfit.step_number) end, 'status');
+  end if;
+  return new;
+end
+$$;
+comment on function outreach.guard_sequence() is 'Sees that a sequence has steps, and its steps something to send, when it begins to run; it is not deleted while it does.';
+select ddl.trigger('outreach.sequences', '_200_what_it_needs', 'before update of status, deleted_at for each row execute function outreach.guard_sequence()');
+--! EndIncluded outreach/guard_sequence.sql
 --! Included outreach/reorder_sequence_steps.sql
 create or replace function outreach.reorder_sequence_steps(sequence_id uuid, step_ids uuid[]) returns outreach.sequences
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_sequence outreach.sequences;
   v_steps uuid[];
-  v_last integer;
 begin
   select * into v_sequence from outreach.sequences s
   where s.tenant_id = app.tenant_id() and s.id = reorder_sequence_steps.sequence_id and s.deleted_at is null for update;
@@ -7242,11 +7327,13 @@ begin
     perform app.raise('VALIDATION_FAILED', format('Name each of the %s living steps of the sequence once, in the order they shall have.', cardinality(v_steps)),
       'stepIds', jsonb_build_object('expected', cardinality(v_steps), 'given', cardinality(step_ids)));
   end if;
-  -- First beyond the others: the numbers are unique at every moment.
-  select max(s.step_number) into v_last from outreach.sequence_steps s
-  where s.tenant_id = v_sequence.tenant_id and s.sequence_id = v_sequence.id and s.deleted_at is null;
-  update outreach.sequence_steps s set step_number = v_last + o.n
-  from unnest(step_ids) with ordinality o (id, n) where s.tenant_id = v_sequence.tenant_id and s.id = o.id;
+  -- First to numbers that nobody has and nobody gets: they are unique at every moment.
+  update outreach.sequence_steps s set step_number = f.n
+  from unnest(v_steps) with ordinality o (id, n)
+  join (select f.n, row_number() over (order by f.n desc) as place from generate_series(cardinality(v_steps) + 1, 10000) f (n)
+    where not exists (select from outreach.sequence_steps t where t.tenant_id = v_sequence.tenant_id and t.sequence_id = v_sequence.id
+      and t.deleted_at is null and t.step_number = f.n)) f on f.place = o.n
+  where s.tenant_id = v_sequence.tenant_id and s.id = o.id;
   update outreach.sequence_steps s set step_number = o.n
   from unnest(step_ids) with ordinality o (id, n) where s.tenant_id = v_sequence.tenant_id and s.id = o.id;
   return v_sequence;
@@ -7296,6 +7383,9 @@ select ddl.foreign_key('outreach.sequence_enrollments', 'current_step_id', 'outr
 select ddl.foreign_key('outreach.sequence_enrollments', 'assigned_to', 'iam.actors', 'set null');
 select ddl.foreign_key('outreach.sequence_enrollments', 'enrolled_by', 'iam.actors', 'set null');
 comment on constraint sequence_enrollments_sequence_id_fkey on outreach.sequence_enrollments is E'@foreignFieldName enrollments';
+comment on constraint sequence_enrollments_current_step_id_fkey on outreach.sequence_enrollments is E'@foreignFieldName currentEnrollments';
+comment on constraint sequence_enrollments_assigned_to_fkey on outreach.sequence_enrollments is E'@foreignFieldName assignedEnrollments';
+comment on constraint sequence_enrollments_enrolled_by_fkey on outreach.sequence_enrollments is E'@foreignFieldName startedEnrollments';
 select ddl.tenant_table('outreach.sequence_enrollments', p_insert => '{sequence_id,contact_id,campaign_id,lead_id,assigned_to}', p_update => '{status,assigned_to}');
 select ddl.state_machine('outreach.sequence_enrollments', 'status',
   '{"active": ["paused", "replied", "bounced", "unsubscribed", "completed", "cancelled"], "paused": ["active", "replied", "bounced", "unsubscribed", "cancelled"],
@@ -7333,7 +7423,7 @@ create table if not exists outreach.sequence_step_executions (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint sequence_step_executions_pkey primary key (tenant_id, id),
-  constraint sequence_step_executions_completed_at_check check (completed_at >= started_at)
+  constraint sequence_step_executions_completed_at_check check ((status in ('done', 'failed', 'skipped')) = (completed_at is not null))
 );
 comment on table outreach.sequence_step_executions is E'@typeid exec\nWhat became of a step for an enrolled contact.';
 comment on column outreach.sequence_step_executions.attempt_number is 'Which try of the step it is, from 1.';
@@ -7347,6 +7437,7 @@ select ddl.foreign_key('outreach.sequence_step_executions', 'sequence_step_id', 
 select ddl.foreign_key('outreach.sequence_step_executions', 'message_id', 'outreach.messages', 'set null');
 comment on constraint sequence_step_executions_sequence_enrollment_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName executions\n@fieldName enrollment';
 comment on constraint sequence_step_executions_sequence_step_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName executions\n@fieldName step';
+comment on constraint sequence_step_executions_message_id_fkey on outreach.sequence_step_executions is E'@foreignFieldName stepExecutions';
 select ddl.tenant_table('outreach.sequence_step_executions');
 select ddl.state_machine('outreach.sequence_step_executions', 'status',
   '{"pending": ["running", "skipped"], "running": ["done", "failed", "skipped"], "done": [], "failed": [], "skipped": []}', '{pending}');
@@ -7375,6 +7466,59 @@ comment on constraint sequence_schedules_sequence_enrollment_id_fkey on outreach
 comment on constraint sequence_schedules_sequence_step_id_fkey on outreach.sequence_schedules is E'@foreignFieldName schedules\n@fieldName step';
 select ddl.tenant_table('outreach.sequence_schedules');
 --! EndIncluded outreach/sequence_schedules.sql
+--! Included outreach/guard_sequence_parts.sql
+-- Whatever names an enrollment and a step means a step of the enrollment's sequence.
+create or replace function outreach.guard_enrollment() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select q.name into v_found
+  from new_rows n
+  join outreach.sequence_steps s on s.tenant_id = n.tenant_id and s.id = n.current_step_id
+  join outreach.sequences q on q.tenant_id = n.tenant_id and q.id = n.sequence_id
+  where s.sequence_id <> n.sequence_id limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('The step is not one of sequence "%s".', v_found.name), 'currentStepId');
+  end if;
+  if tg_op = 'INSERT' then
+    select q.name, q.status, q.deleted_at into v_found
+    from (select distinct tenant_id, sequence_id from new_rows) n join outreach.sequences q on q.tenant_id = n.tenant_id and q.id = n.sequence_id
+    where q.status = 'archived' or q.deleted_at is not null limit 1;
+    if found then
+      perform app.raise('INVALID_STATE', format('Sequence "%s" is %s and takes nobody.', v_found.name,
+        case when v_found.deleted_at is not null then 'deleted' else v_found.status end), 'sequenceId');
+    end if;
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_enrollment() is 'Sees that an enrollment is at a step of its sequence, and that the sequence takes people.';
+select ddl.trigger('outreach.sequence_enrollments', '_200_enrollment_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_enrollment()');
+select ddl.trigger('outreach.sequence_enrollments', '_200_enrollment_on_update',
+  'after update referencing new table as new_rows for each statement execute function outreach.guard_enrollment()');
+
+create or replace function outreach.guard_step_of_enrollment() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select n.sequence_enrollment_id into v_found
+  from new_rows n
+  join outreach.sequence_enrollments e on e.tenant_id = n.tenant_id and e.id = n.sequence_enrollment_id
+  join outreach.sequence_steps s on s.tenant_id = n.tenant_id and s.id = n.sequence_step_id
+  where s.sequence_id <> e.sequence_id limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('The step is not one of the sequence of enrollment %s.', v_found.sequence_enrollment_id), 'sequenceStepId');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_step_of_enrollment() is 'Sees that an execution or a schedule is of a step of the enrollment''s sequence.';
+select ddl.trigger(t, '_200_step_on_' || e, format('after %s referencing new table as new_rows for each statement execute function outreach.guard_step_of_enrollment()', e))
+from unnest('{outreach.sequence_step_executions,outreach.sequence_schedules}'::regclass[]) t, unnest('{insert,update}'::text[]) e;
+--! EndIncluded outreach/guard_sequence_parts.sql
 --! Included outreach/workflows.sql
 -- A graph of nodes that contacts move through. The graph itself is in versions.
 create table if not exists outreach.workflows (
@@ -7444,7 +7588,7 @@ select ddl.state_machine('outreach.workflow_versions', 'status', '{"draft": ["pu
 create or replace function outreach.guard_published_workflow_version() returns trigger
 language plpgsql set search_path to pg_catalog as $$
 begin
-  perform app.raise('INVALID_STATE', format('Version %s of the workflow is published and never changes. Make a new draft.', old.version));
+  perform app.raise('INVALID_STATE', format('Version %s of the workflow is published and never changes. Make a new draft by newWorkflowVersion.', old.version));
   return null;
 end
 $$;
@@ -7469,49 +7613,75 @@ select ddl.trigger('outreach.workflow_versions', '_300_number',
 --! Included outreach/workflows_published_version.sql
 -- A workflow points to its published version and its versions point to it: the second of the two references comes last.
 select ddl.foreign_key('outreach.workflows', 'published_version_id', 'outreach.workflow_versions', 'set null');
-comment on constraint workflows_published_version_id_fkey on outreach.workflows is E'@fieldName publishedVersion\n@foreignFieldName publishedFor';
+comment on constraint workflows_published_version_id_fkey on outreach.workflows is E'@fieldName publishedVersion\n@foreignFieldName publishedAsLatestOf';
+
+create or replace function outreach.guard_published_workflow() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if not exists (select from outreach.workflow_versions v
+    where v.tenant_id = new.tenant_id and v.id = new.published_version_id and v.workflow_id = new.id and v.status = 'published') then
+    perform app.raise('CONFLICT', format('Version %s is not a published version of workflow "%s".', new.published_version_id, new.name),
+      'publishedVersionId');
+  end if;
+  return new;
+end
+$$;
+comment on function outreach.guard_published_workflow() is 'Sees that a workflow points at a published version of its own.';
+select ddl.trigger('outreach.workflows', '_200_published_version', $$before insert or update of published_version_id for each row
+  when (new.published_version_id is not null) execute function outreach.guard_published_workflow()$$);
 --! EndIncluded outreach/workflows_published_version.sql
 --! Included outreach/check_workflow_graph.sql
-create or replace function outreach.check_workflow_graph(p_nodes jsonb, p_edges jsonb) returns void
+create or replace function outreach.check_workflow_graph(p_nodes jsonb, p_edges jsonb, p_goals jsonb default '[]') returns void
 language plpgsql stable set search_path to pg_catalog as $$
 declare
   v_bad text;
-  v_triggers integer := (select count(*) from jsonb_array_elements(p_nodes) n where n ->> 'type' = 'trigger');
+  v_ids text[] := array(select n ->> 'id' from jsonb_array_elements(p_nodes) n);
+  v_triggers text[] := array(select n ->> 'id' from jsonb_array_elements(p_nodes) n where n ->> 'type' = 'trigger');
 begin
+  if cardinality(v_ids) > 1000 or jsonb_array_length(p_edges) > 5000 then
+    perform app.raise('LIMIT_EXCEEDED', format('A workflow has at most 1000 nodes and 5000 edges; this one has %s and %s. Make two of it.',
+      cardinality(v_ids), jsonb_array_length(p_edges)), 'nodes');
+  end if;
   select n::text into v_bad from jsonb_array_elements(p_nodes) n
-  where jsonb_typeof(n) <> 'object' or coalesce(n ->> 'id', '') = ''
+  where jsonb_typeof(n) <> 'object' or coalesce(length(n ->> 'id'), 0) not between 1 and 200
     or coalesce(n ->> 'type', '') not in ('trigger', 'condition', 'delay', 'split', 'action', 'goal') limit 1;
   if v_bad is not null then
     perform app.raise('VALIDATION_FAILED', format('The node %s has no id, or no type of trigger, condition, delay, split, action or goal.', left(v_bad, 200)), 'nodes');
   end if;
-  select n ->> 'id' into v_bad from jsonb_array_elements(p_nodes) n group by 1 having count(*) > 1 limit 1;
+  select i into v_bad from unnest(v_ids) i group by 1 having count(*) > 1 limit 1;
   if v_bad is not null then
     perform app.raise('VALIDATION_FAILED', format('Two nodes have the id %s. Give each an id of its own.', v_bad), 'nodes');
   end if;
-  if v_triggers <> 1 then
-    perform app.raise('VALIDATION_FAILED', format('A workflow begins at one node of type trigger; this one has %s.', v_triggers), 'nodes');
+  if cardinality(v_triggers) <> 1 then
+    perform app.raise('VALIDATION_FAILED', format('A workflow begins at one node of type trigger; this one has %s.', cardinality(v_triggers)), 'nodes');
   end if;
   select e::text into v_bad from jsonb_array_elements(p_edges) e
-  where jsonb_typeof(e) <> 'object'
-    or not exists (select from jsonb_array_elements(p_nodes) n where n ->> 'id' = e ->> 'from')
-    or not exists (select from jsonb_array_elements(p_nodes) n where n ->> 'id' = e ->> 'to') limit 1;
+  where jsonb_typeof(e) <> 'object' or (e ->> 'from' = any (v_ids) and e ->> 'to' = any (v_ids)) is not true limit 1;
   if v_bad is not null then
     perform app.raise('VALIDATION_FAILED', format('The edge %s does not lead from one node to another.', left(v_bad, 200)), 'edges');
   end if;
-  with recursive reached (id) as (
-    select n ->> 'id' from jsonb_array_elements(p_nodes) n where n ->> 'type' = 'trigger'
+  if exists (select from jsonb_array_elements(p_edges) e where e ->> 'to' = v_triggers[1]) then
+    perform app.raise('VALIDATION_FAILED', format('An edge leads back to the trigger %s, where runs begin. Lead it to the node after it.', v_triggers[1]), 'edges');
+  end if;
+  with recursive ways (source, target) as materialized (
+    select distinct e ->> 'from', e ->> 'to' from jsonb_array_elements(p_edges) e
+  ), reached (id) as (
+    select v_triggers[1]
     union
-    select e ->> 'to' from reached r join jsonb_array_elements(p_edges) e on e ->> 'from' = r.id
+    select w.target from reached r join ways w on w.source = r.id
   )
-  select n ->> 'id' into v_bad from jsonb_array_elements(p_nodes) n
-  where not exists (select from reached r where r.id = n ->> 'id') order by 1 limit 1;
+  select i into v_bad from unnest(v_ids) i where i not in (select r.id from reached r) order by 1 limit 1;
   if v_bad is not null then
     perform app.raise('VALIDATION_FAILED', format('No way leads from the trigger to node %s. Connect it or remove it.', v_bad), 'edges');
   end if;
+  select g::text into v_bad from jsonb_array_elements(p_goals) g where jsonb_typeof(g) <> 'object' or coalesce(btrim(g ->> 'name'), '') = '' limit 1;
+  if v_bad is not null then
+    perform app.raise('VALIDATION_FAILED', format('The goal %s has no name.', left(v_bad, 200)), 'goals');
+  end if;
 end
 $$;
-comment on function outreach.check_workflow_graph(jsonb, jsonb) is
-  'Refuses a graph that cannot be run: nodes without id or type, not exactly one trigger, edges to nowhere, nodes that no way leads to.';
+comment on function outreach.check_workflow_graph(jsonb, jsonb, jsonb) is
+  'Refuses a graph that cannot be run: nodes without id or type, not exactly one trigger, edges to nowhere, nodes that no way leads to, goals without name.';
 --! EndIncluded outreach/check_workflow_graph.sql
 --! Included outreach/publish_workflow.sql
 create or replace function outreach.publish_workflow(workflow_id uuid) returns outreach.workflows
@@ -7528,9 +7698,9 @@ begin
   select * into v_draft from outreach.workflow_versions v
   where v.tenant_id = v_workflow.tenant_id and v.workflow_id = v_workflow.id and v.status = 'draft' for update;
   if not found then
-    perform app.raise('INVALID_STATE', format('Workflow "%s" has no draft to publish. Make one first.', v_workflow.name), 'workflowId');
+    perform app.raise('INVALID_STATE', format('Workflow "%s" has no draft. Make one by newWorkflowVersion first.', v_workflow.name), 'workflowId');
   end if;
-  perform outreach.check_workflow_graph(v_draft.nodes, v_draft.edges);
+  perform outreach.check_workflow_graph(v_draft.nodes, v_draft.edges, v_draft.goals);
   update outreach.workflow_versions v set status = 'published', published_at = now(), published_by = app.actor_id()
   where v.tenant_id = v_draft.tenant_id and v.id = v_draft.id;
   update outreach.workflows w
@@ -7541,8 +7711,40 @@ end
 $$;
 comment on function outreach.publish_workflow(uuid) is
   'Publishes the draft of a workflow, after checking that its graph can be run. Runs that are under way stay on their version.';
-grant execute on function outreach.publish_workflow(uuid) to rowhouse_member;
+grant execute on function outreach.publish_workflow(uuid) to rowhouse_manager;
 --! EndIncluded outreach/publish_workflow.sql
+--! Included outreach/new_workflow_version.sql
+create or replace function outreach.new_workflow_version(workflow_id uuid, changelog text default null) returns outreach.workflow_versions
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_workflow outreach.workflows;
+  v_draft integer;
+  v_version outreach.workflow_versions;
+begin
+  select * into v_workflow from outreach.workflows w
+  where w.tenant_id = app.tenant_id() and w.id = new_workflow_version.workflow_id and w.deleted_at is null for no key update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no workflow %s.', new_workflow_version.workflow_id), 'workflowId');
+  end if;
+  select v.version into v_draft from outreach.workflow_versions v
+  where v.tenant_id = v_workflow.tenant_id and v.workflow_id = v_workflow.id and v.status = 'draft';
+  if found then
+    perform app.raise('CONFLICT', format('Version %s of workflow "%s" is a draft already. Change or publish that.', v_draft, v_workflow.name), 'workflowId');
+  end if;
+  -- Begins as a copy of what new runs take; empty, when there is none.
+  insert into outreach.workflow_versions (tenant_id, workflow_id, trigger, nodes, edges, goals, changelog)
+  select v_workflow.tenant_id, v_workflow.id, coalesce(v.trigger, '{}'), coalesce(v.nodes, '[]'), coalesce(v.edges, '[]'), coalesce(v.goals, '[]'),
+    new_workflow_version.changelog
+  from (values (v_workflow.published_version_id)) w (id)
+  left join outreach.workflow_versions v on v.tenant_id = v_workflow.tenant_id and v.id = w.id
+  returning * into v_version;
+  return v_version;
+end
+$$;
+comment on function outreach.new_workflow_version(uuid, text) is
+  'Makes a draft of the next version, as a copy of the version that new runs take. A workflow has one draft at a time.';
+grant execute on function outreach.new_workflow_version(uuid, text) to rowhouse_member;
+--! EndIncluded outreach/new_workflow_version.sql
 --! Included outreach/workflow_runs.sql
 -- A contact on its way through a workflow.
 create table if not exists outreach.workflow_runs (
@@ -7585,12 +7787,13 @@ select ddl.state_machine('outreach.workflow_runs', 'status',
     "paused": ["running", "waiting", "cancelled"], "completed": [], "failed": [], "cancelled": []}', '{running,waiting}');
 
 create or replace function outreach.workflows_runs(workflow outreach.workflows) returns setof outreach.workflow_runs
-language sql stable set search_path to pg_catalog
+language sql stable
 begin atomic
-  select r.* from outreach.workflow_versions v join outreach.workflow_runs r on r.tenant_id = v.tenant_id and r.workflow_version_id = v.id
-  where v.tenant_id = workflow.tenant_id and v.workflow_id = workflow.id;
+  select r.* from outreach.workflow_runs r
+  where r.tenant_id = workflow.tenant_id and r.workflow_version_id in (
+    select v.id from outreach.workflow_versions v where v.tenant_id = workflow.tenant_id and v.workflow_id = workflow.id);
 end;
-comment on function outreach.workflows_runs(outreach.workflows) is 'Runs of all versions of the workflow.';
+comment on function outreach.workflows_runs(outreach.workflows) is E'@behavior +order\nRuns of the workflow, of whichever version.';
 grant execute on function outreach.workflows_runs(outreach.workflows) to rowhouse_viewer;
 
 create or replace function outreach.stamp_workflow_run() returns trigger
@@ -7603,6 +7806,17 @@ $$;
 comment on function outreach.stamp_workflow_run() is 'Keeps the time that follows from the status of a run.';
 select ddl.trigger('outreach.workflow_runs', '_300_times',
   'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_workflow_run()');
+
+create or replace function outreach.guard_run_version() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('INVALID_STATE', format('Run %s stays on the version on which it began. Start another run for another version.', old.id), 'workflowVersionId');
+  return null;
+end
+$$;
+comment on function outreach.guard_run_version() is 'Keeps a run on its version.';
+select ddl.trigger('outreach.workflow_runs', '_200_version', $$before update of workflow_version_id for each row
+  when (old.workflow_version_id <> new.workflow_version_id) execute function outreach.guard_run_version()$$);
 --! EndIncluded outreach/workflow_runs.sql
 --! Included outreach/workflow_run_steps.sql
 -- What a run did at each node.
@@ -7618,10 +7832,11 @@ create table if not exists outreach.workflow_run_steps (
   error_message text,
   scheduled_at timestamptz,
   started_at timestamptz,
-  completed_at timestamptz constraint workflow_run_steps_completed_at_check check (completed_at >= started_at),
+  completed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint workflow_run_steps_pkey primary key (tenant_id, id)
+  constraint workflow_run_steps_pkey primary key (tenant_id, id),
+  constraint workflow_run_steps_completed_at_check check ((status in ('done', 'failed', 'skipped')) = (completed_at is not null))
 );
 comment on table outreach.workflow_run_steps is E'@typeid wfs\nWhat a run did at a node.';
 comment on column outreach.workflow_run_steps.node_id is 'Node of the version that the run is on.';
@@ -7635,6 +7850,22 @@ select ddl.tenant_table('outreach.workflow_run_steps');
 select ddl.state_machine('outreach.workflow_run_steps', 'status',
   '{"pending": ["running", "skipped"], "running": ["done", "failed", "skipped"], "done": [], "failed": [], "skipped": []}', '{pending}');
 --! EndIncluded outreach/workflow_run_steps.sql
+--! Included outreach/stamp_step_execution.sql
+-- The times of a step, of a sequence and of a workflow alike.
+create or replace function outreach.stamp_step_execution() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  if new.status = 'running' then
+    new.started_at := coalesce(new.started_at, now());
+  end if;
+  new.completed_at := case when new.status in ('done', 'failed', 'skipped') then coalesce(new.completed_at, now()) end;
+  return new;
+end
+$$;
+comment on function outreach.stamp_step_execution() is 'Keeps the times that follow from the status of a step.';
+select ddl.trigger(t, '_300_times', 'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_step_execution()')
+from unnest('{outreach.sequence_step_executions,outreach.workflow_run_steps}'::regclass[]) t;
+--! EndIncluded outreach/stamp_step_execution.sql
 --! Included outreach/workflow_schedules.sql
 -- When a waiting run goes on.
 create table if not exists outreach.workflow_schedules (
@@ -7710,12 +7941,13 @@ create table if not exists outreach.step_experiment_variants (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
-  constraint step_experiment_variants_pkey primary key (tenant_id, id)
+  constraint step_experiment_variants_pkey primary key (tenant_id, id),
+  constraint step_experiment_variants_prompt_id_check check (template_id is null or prompt_id is null)
 );
 comment on table outreach.step_experiment_variants is E'@typeid expv\nOne of the ways that an experiment compares.';
 comment on column outreach.step_experiment_variants.prompt_id is 'The prompt by which the message is written, instead of a template.';
 comment on column outreach.step_experiment_variants.weight is 'How often it is given, relative to the others.';
-comment on column outreach.step_experiment_variants.is_winner is 'Whether it has won; one variant of an experiment has at most.';
+comment on column outreach.step_experiment_variants.is_winner is 'Whether it has won; one variant of an experiment has at most. Said by chooseExperimentWinner.';
 create unique index if not exists step_experiment_variants_name_key
   on outreach.step_experiment_variants (tenant_id, step_experiment_id, name) where deleted_at is null;
 create unique index if not exists step_experiment_variants_is_winner_key
@@ -7726,8 +7958,98 @@ select ddl.foreign_key('outreach.step_experiment_variants', 'template_id', 'outr
 select ddl.foreign_key('outreach.step_experiment_variants', 'prompt_id', 'outreach.prompts', 'restrict');
 comment on constraint step_experiment_variants_step_experiment_id_fkey on outreach.step_experiment_variants is E'@nestedCreate\n@foreignFieldName variants\n@fieldName experiment';
 select ddl.tenant_table('outreach.step_experiment_variants', p_insert => '{step_experiment_id,name,template_id,prompt_id,weight}',
-  p_update => '{name,template_id,prompt_id,weight,is_winner}');
+  p_update => '{name,template_id,prompt_id,weight}');
 --! EndIncluded outreach/step_experiment_variants.sql
+--! Included outreach/guard_experiment.sql
+-- What an experiment needs to begin and to end, and what of it stays when it has begun.
+create or replace function outreach.guard_experiment() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_count integer;
+  v_silent text;
+  v_winners integer;
+begin
+  select count(*) filter (where v.weight > 0), min(v.name) filter (where v.template_id is null and v.prompt_id is null), count(*) filter (where v.is_winner)
+  into v_count, v_silent, v_winners
+  from outreach.step_experiment_variants v where v.tenant_id = new.tenant_id and v.step_experiment_id = new.id and v.deleted_at is null;
+  if new.status = 'running' and v_count < 2 then
+    perform app.raise('INVALID_STATE', format('Experiment "%s" has %s of at least two variants with a weight. Add what there is to compare.', new.name, v_count), 'status');
+  end if;
+  if new.status = 'running' and v_silent is not null then
+    perform app.raise('INVALID_STATE', format('Variant "%s" of experiment "%s" has neither template nor prompt. Give it one.', v_silent, new.name), 'status');
+  end if;
+  if new.status = 'decided' and v_winners = 0 then
+    perform app.raise('INVALID_STATE', format('Experiment "%s" has no winner. Say which by chooseExperimentWinner.', new.name), 'status');
+  end if;
+  return new;
+end
+$$;
+comment on function outreach.guard_experiment() is 'Sees that an experiment has what to compare when it begins, and a winner when it is decided.';
+select ddl.trigger('outreach.step_experiments', '_200_variants',
+  'before update of status for each row when (old.status is distinct from new.status) execute function outreach.guard_experiment()');
+
+create or replace function outreach.guard_experiment_variant() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select t.name as template, t.channel, s.type into v_found
+  from new_rows n
+  join outreach.templates t on t.tenant_id = n.tenant_id and t.id = n.template_id
+  join outreach.step_experiments e on e.tenant_id = n.tenant_id and e.id = n.step_experiment_id
+  join outreach.sequence_steps s on s.tenant_id = e.tenant_id and s.id = e.sequence_step_id
+  where not outreach.fits_step(s.type, t.channel) limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Template "%s" is for %s, and the step is of type %s.', v_found.template, v_found.channel, v_found.type), 'templateId');
+  end if;
+  if tg_op = 'INSERT' then
+    select e.name, e.status into v_found
+    from new_rows n join outreach.step_experiments e on e.tenant_id = n.tenant_id and e.id = n.step_experiment_id where e.status <> 'draft' limit 1;
+  else
+    select e.name, e.status into v_found
+    from new_rows n join old_rows o on o.tenant_id = n.tenant_id and o.id = n.id
+    join outreach.step_experiments e on e.tenant_id = n.tenant_id and e.id = n.step_experiment_id
+    where e.status <> 'draft' and (n.template_id, n.prompt_id, n.deleted_at) is distinct from (o.template_id, o.prompt_id, o.deleted_at) limit 1;
+  end if;
+  if found then
+    perform app.raise('INVALID_STATE', format('Experiment "%s" is %s: its variants stay what they are. Compare something else by another experiment.', v_found.name, v_found.status));
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_experiment_variant() is 'Sees that variants go by the channel of the step, and stay what they are once their experiment began; weights may change.';
+select ddl.trigger('outreach.step_experiment_variants', '_200_variant_on_insert',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_experiment_variant()');
+select ddl.trigger('outreach.step_experiment_variants', '_200_variant_on_update',
+  'after update referencing old table as old_rows new table as new_rows for each statement execute function outreach.guard_experiment_variant()');
+--! EndIncluded outreach/guard_experiment.sql
+--! Included outreach/choose_experiment_winner.sql
+create or replace function outreach.choose_experiment_winner(variant_id uuid) returns outreach.step_experiments
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_variant outreach.step_experiment_variants;
+  v_experiment outreach.step_experiments;
+begin
+  select * into v_variant from outreach.step_experiment_variants v
+  where v.tenant_id = app.tenant_id() and v.id = choose_experiment_winner.variant_id and v.deleted_at is null;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no variant %s.', choose_experiment_winner.variant_id), 'variantId');
+  end if;
+  select * into v_experiment from outreach.step_experiments e
+  where e.tenant_id = v_variant.tenant_id and e.id = v_variant.step_experiment_id for update;
+  if v_experiment.status not in ('running', 'stopped') then
+    perform app.raise('INVALID_STATE', format('Experiment "%s" %s.', v_experiment.name,
+      case v_experiment.status when 'draft' then 'has not begun: there is nothing to decide yet' else 'has its winner already' end), 'variantId');
+  end if;
+  update outreach.step_experiment_variants v set is_winner = true where v.tenant_id = v_variant.tenant_id and v.id = v_variant.id;
+  update outreach.step_experiments e set status = 'decided' where e.tenant_id = v_experiment.tenant_id and e.id = v_experiment.id
+  returning * into v_experiment;
+  return v_experiment;
+end
+$$;
+comment on function outreach.choose_experiment_winner(uuid) is 'Ends an experiment: the variant has won, and whoever comes to the step from now on gets it.';
+grant execute on function outreach.choose_experiment_winner(uuid) to rowhouse_manager;
+--! EndIncluded outreach/choose_experiment_winner.sql
 --! Included outreach/enrollment_variant_assignments.sql
 -- Which variant an enrolled contact was given: it stays with them.
 create table if not exists outreach.enrollment_variant_assignments (
@@ -7765,6 +8087,28 @@ $$;
 comment on function outreach.derive_assignment_experiment() is 'Takes the experiment of an assignment from its variant.';
 select ddl.trigger('outreach.enrollment_variant_assignments', '_300_experiment',
   'before insert for each row execute function outreach.derive_assignment_experiment()');
+
+create or replace function outreach.guard_assignment() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_found record;
+begin
+  select x.name, n.sequence_enrollment_id into v_found
+  from new_rows n
+  join outreach.sequence_enrollments e on e.tenant_id = n.tenant_id and e.id = n.sequence_enrollment_id
+  join outreach.step_experiments x on x.tenant_id = n.tenant_id and x.id = n.step_experiment_id
+  join outreach.sequence_steps s on s.tenant_id = x.tenant_id and s.id = x.sequence_step_id
+  where s.sequence_id <> e.sequence_id limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Experiment "%s" is not about a step of the sequence of enrollment %s.', v_found.name, v_found.sequence_enrollment_id),
+      'stepExperimentVariantId');
+  end if;
+  return null;
+end
+$$;
+comment on function outreach.guard_assignment() is 'Sees that a variant is given to people of the experiment''s sequence.';
+select ddl.trigger('outreach.enrollment_variant_assignments', '_200_sequence',
+  'after insert referencing new table as new_rows for each statement execute function outreach.guard_assignment()');
 --! EndIncluded outreach/enrollment_variant_assignments.sql
 --! Included outreach/tasks.sql
 -- An intention to act. What was really sent is a message.
@@ -7809,7 +8153,10 @@ select ddl.foreign_key('outreach.tasks', 'sequence_step_id', 'outreach.sequence_
 select ddl.foreign_key('outreach.tasks', 'message_id', 'outreach.messages', 'set null');
 select ddl.foreign_key('outreach.tasks', 'assigned_to', 'iam.actors', 'set null', p_index => false);
 select ddl.foreign_key('outreach.tasks', 'created_by', 'iam.actors', 'set null');
-select ddl.tenant_table('outreach.tasks', p_insert => '{kind,title,description,contact_id,lead_id,company_id,campaign_id,assigned_to,due_at}',
+comment on constraint tasks_sequence_enrollment_id_fkey on outreach.tasks is E'@fieldName enrollment';
+comment on constraint tasks_sequence_step_id_fkey on outreach.tasks is E'@fieldName step';
+comment on constraint tasks_assigned_to_fkey on outreach.tasks is E'@foreignFieldName assignedTasks';
+select ddl.tenant_table('outreach.tasks', p_insert => '{kind,title,description,contact_id,lead_id,company_id,campaign_id,sequence_enrollment_id,assigned_to,due_at}',
   p_update => '{kind,title,description,status,contact_id,lead_id,company_id,campaign_id,assigned_to,due_at}');
 select ddl.state_machine('outreach.tasks', 'status',
   '{"open": ["in_progress", "done", "cancelled"], "in_progress": ["open", "done", "cancelled"], "done": ["open"], "cancelled": ["open"]}', '{open}');
@@ -7868,6 +8215,12 @@ select ddl.foreign_key('outreach.attempt_logs', 'pipeline_run_id', 'pipeline.pip
 select ddl.foreign_key('outreach.attempt_logs', 'attempted_by', 'iam.actors', 'set null');
 comment on constraint attempt_logs_lead_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
 comment on constraint attempt_logs_contact_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_campaign_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_message_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_template_version_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_pipeline_run_id_fkey on outreach.attempt_logs is E'@foreignFieldName attempts';
+comment on constraint attempt_logs_message_artifact_id_fkey on outreach.attempt_logs is E'@foreignFieldName messageAttempts';
+comment on constraint attempt_logs_attempted_by_fkey on outreach.attempt_logs is E'@foreignFieldName madeAttempts';
 select ddl.append_only('outreach.attempt_logs',
   p_insert => '{lead_id,contact_id,campaign_id,campaign_context,channel,direction,template_version_id,message_id,correlation_id,attempted_at}');
 --! EndIncluded outreach/attempt_logs.sql
@@ -7875,22 +8228,30 @@ select ddl.append_only('outreach.attempt_logs',
 create or replace function outreach.number_attempt() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$
 begin
-  -- Two attempts on a lead at once take turns. The count is moved here, row by row, so that the rows of one statement
-  -- are numbered one after the other.
-  update crm.leads l
-  set attempt_count = l.attempt_count + 1,
-    last_attempt_at = case when new.direction = 'outbound' then greatest(l.last_attempt_at, new.attempted_at) else l.last_attempt_at end,
-    last_response_at = case when new.direction = 'inbound' then greatest(l.last_response_at, new.attempted_at) else l.last_response_at end
-  where l.tenant_id = new.tenant_id and l.id = new.lead_id
-  returning l.attempt_count into new.attempt_number;
-  -- A lead that is not there is refused by the reference, which needs a number to get that far.
-  new.attempt_number := coalesce(new.attempt_number, 1);
+  -- Two attempts on a lead at once take turns. The rows that this statement wrote before are seen here.
+  perform from crm.leads l where l.tenant_id = new.tenant_id and l.id = new.lead_id for no key update;
+  select coalesce(max(a.attempt_number), 0) + 1 into new.attempt_number
+  from outreach.attempt_logs a where a.tenant_id = new.tenant_id and a.lead_id = new.lead_id;
   return new;
 end
 $$;
-comment on function outreach.number_attempt() is
-  'Numbers the attempts on a lead, one after the other, and keeps attempt_count, last_attempt_at and last_response_at of the lead.';
+comment on function outreach.number_attempt() is 'Numbers the attempts on a lead, one after the other.';
 select ddl.trigger('outreach.attempt_logs', '_300_number', 'before insert for each row execute function outreach.number_attempt()');
+
+create or replace function outreach.note_attempts() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update crm.leads l
+  set attempt_count = l.attempt_count + a.n, last_attempt_at = greatest(l.last_attempt_at, a.outbound_at), last_response_at = greatest(l.last_response_at, a.inbound_at)
+  from (select n.tenant_id, n.lead_id, count(*) as n, max(n.attempted_at) filter (where n.direction = 'outbound') as outbound_at,
+      max(n.attempted_at) filter (where n.direction = 'inbound') as inbound_at from new_rows n group by 1, 2) a
+  where l.tenant_id = a.tenant_id and l.id = a.lead_id;
+  return null;
+end
+$$;
+comment on function outreach.note_attempts() is 'Keeps attempt_count, last_attempt_at and last_response_at of leads: one update per statement.';
+select ddl.trigger('outreach.attempt_logs', '_310_lead',
+  'after insert referencing new table as new_rows for each statement execute function outreach.note_attempts()');
 select ddl.recount('crm.leads', '{id}', '{attempt_count}', $$
   select tenant_id, lead_id as id, count(*) as attempt_count from outreach.attempt_logs group by 1, 2$$, 'attempt_count');
 --! EndIncluded outreach/number_attempts.sql
@@ -7900,7 +8261,7 @@ create table if not exists outreach.attempt_outcomes (
   tenant_id uuid not null default app.tenant_id(),
   id uuid not null default uuidv7(),
   attempt_log_id uuid not null,
-  status outreach.attempt_status not null,
+  status outreach.attempt_status not null constraint attempt_outcomes_status_check check (status <> 'queued'),
   response_type outreach.response_type,
   response_artifact_id uuid,
   occurred_at timestamptz not null default now(),
@@ -7909,6 +8270,7 @@ create table if not exists outreach.attempt_outcomes (
   constraint attempt_outcomes_response_type_check check (response_type is null or status = 'responded')
 );
 comment on table outreach.attempt_outcomes is E'@typeid atmo\nWhat became of an attempt at a time. The latest one says how the attempt stands.';
+comment on column outreach.attempt_outcomes.response_type is 'What the answer says, of an outcome that is one.';
 comment on column outreach.attempt_outcomes.response_artifact_id is 'Artifact that holds the answer.';
 create index if not exists attempt_outcomes_attempt_log_id_idx on outreach.attempt_outcomes (tenant_id, attempt_log_id, occurred_at, id);
 create index if not exists attempt_outcomes_status_idx on outreach.attempt_outcomes (tenant_id, status, occurred_at);
@@ -7916,13 +8278,6 @@ select ddl.foreign_key('outreach.attempt_outcomes', 'attempt_log_id', 'outreach.
 select ddl.foreign_key('outreach.attempt_outcomes', 'response_artifact_id', 'pipeline.artifacts', 'set null');
 comment on constraint attempt_outcomes_attempt_log_id_fkey on outreach.attempt_outcomes is E'@foreignFieldName outcomes\n@fieldName attempt';
 select ddl.append_only('outreach.attempt_outcomes', p_insert => '{attempt_log_id,status,response_type,occurred_at}');
-
-create or replace function outreach.attempt_logs_status(attempt outreach.attempt_logs) returns outreach.attempt_status
-language sql stable set search_path to pg_catalog
-return coalesce((select o.status from outreach.attempt_outcomes o
-  where o.tenant_id = attempt.tenant_id and o.attempt_log_id = attempt.id order by o.occurred_at desc, o.id desc limit 1), 'queued')::outreach.attempt_status;
-comment on function outreach.attempt_logs_status(outreach.attempt_logs) is 'How the attempt stands: its latest outcome.';
-grant execute on function outreach.attempt_logs_status(outreach.attempt_logs) to rowhouse_viewer;
 
 create or replace function outreach.note_response() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$
@@ -7939,6 +8294,36 @@ comment on function outreach.note_response() is 'Keeps last_response_at of leads
 select ddl.trigger('outreach.attempt_outcomes', '_300_response',
   'after insert referencing new table as new_rows for each statement execute function outreach.note_response()');
 --! EndIncluded outreach/attempt_outcomes.sql
+--! Included outreach/attempt_standing.sql
+-- How an attempt stands, told by its outcomes whenever it is asked: rows that never change have nothing to keep up to date.
+create or replace function outreach.attempt_logs_status(attempt outreach.attempt_logs) returns outreach.attempt_status
+language sql stable set search_path to pg_catalog
+return coalesce((select o.status from outreach.attempt_outcomes o
+  where o.tenant_id = attempt.tenant_id and o.attempt_log_id = attempt.id order by o.occurred_at desc, o.id desc limit 1), 'queued')::outreach.attempt_status;
+comment on function outreach.attempt_logs_status(outreach.attempt_logs) is 'How the attempt stands: its latest outcome.';
+grant execute on function outreach.attempt_logs_status(outreach.attempt_logs) to rowhouse_viewer;
+
+create or replace function outreach.attempt_logs_delivered_at(attempt outreach.attempt_logs) returns timestamptz
+language sql stable set search_path to pg_catalog
+return (select min(o.occurred_at) from outreach.attempt_outcomes o
+  where o.tenant_id = attempt.tenant_id and o.attempt_log_id = attempt.id and o.status = 'delivered');
+comment on function outreach.attempt_logs_delivered_at(outreach.attempt_logs) is 'When it arrived.';
+grant execute on function outreach.attempt_logs_delivered_at(outreach.attempt_logs) to rowhouse_viewer;
+
+create or replace function outreach.attempt_logs_responded_at(attempt outreach.attempt_logs) returns timestamptz
+language sql stable set search_path to pg_catalog
+return (select min(o.occurred_at) from outreach.attempt_outcomes o
+  where o.tenant_id = attempt.tenant_id and o.attempt_log_id = attempt.id and o.status = 'responded');
+comment on function outreach.attempt_logs_responded_at(outreach.attempt_logs) is 'When it was first answered.';
+grant execute on function outreach.attempt_logs_responded_at(outreach.attempt_logs) to rowhouse_viewer;
+
+create or replace function outreach.attempt_logs_response_type(attempt outreach.attempt_logs) returns outreach.response_type
+language sql stable set search_path to pg_catalog
+return (select o.response_type from outreach.attempt_outcomes o
+  where o.tenant_id = attempt.tenant_id and o.attempt_log_id = attempt.id and o.response_type is not null order by o.occurred_at desc, o.id desc limit 1);
+comment on function outreach.attempt_logs_response_type(outreach.attempt_logs) is 'What the latest answer says.';
+grant execute on function outreach.attempt_logs_response_type(outreach.attempt_logs) to rowhouse_viewer;
+--! EndIncluded outreach/attempt_standing.sql
 --! Included outreach/messages_origins.sql
 -- What sent a message: enrollments and runs are defined after messages.
 select ddl.foreign_key('outreach.messages', 'sequence_enrollment_id', 'outreach.sequence_enrollments', 'set null');
