@@ -3,6 +3,7 @@ import * as graphileMigrate from "graphile-migrate";
 import { escapeIdentifier, Pool, type Client } from "pg";
 import { connectAdmin, isMissingDatabase, maintenanceUrl } from "./admin-connection.ts";
 import { databaseName } from "./database-urls.ts";
+import { keepPartitions } from "./keep-partitions.ts";
 import { asRole, withLedger, type Report } from "./ledger.ts";
 
 export { ensureRoles } from "./roles.ts";
@@ -15,20 +16,24 @@ export async function migrate(adminUrl: string, report: Report = () => undefined
   await withSetupLock(adminUrl, async () => {
     await installQueue(adminUrl);
     await withLedger(adminUrl, report, (settings) => graphileMigrate.migrate(settings));
-    for (const done of await keepPartitions(adminUrl)) report(`partitions: ${done}`);
+    await makeMonths(adminUrl, report);
   });
 }
 
-/** Makes the months to come of the tables that are cut into months; returns what it did. The worker does so daily, too. */
-export async function keepPartitions(adminUrl: string): Promise<string[]> {
+/** Makes the months that tables are cut into; the worker does so daily, too, and makes up for what could not be done. */
+export async function makeMonths(adminUrl: string, report: Report = () => undefined): Promise<void> {
   const client = await connectAdmin(adminUrl);
   try {
     // An empty ledger, as one finds it before the first migration is committed, has no such function.
     const { rows } = await client.query<{ exists: boolean }>(
-      "select to_regprocedure('private.keep_partitions(timestamptz)') is not null as exists",
+      "select to_regprocedure('private.keep_partitions(text, timestamptz)') is not null as exists",
     );
-    if (!rows[0]!.exists) return [];
-    return (await client.query<{ done: string[] }>("select private.keep_partitions() as done")).rows[0]!.done;
+    if (!rows[0]!.exists) return;
+    const { done, failed } = await keepPartitions(client);
+    for (const what of done) report(`partitions: ${what}`);
+    for (const { table, error } of failed) {
+      report(`partitions: ${table} is left as it is (${(error as Error).message}); the worker tries again`);
+    }
   } finally {
     await client.end();
   }

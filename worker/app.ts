@@ -5,7 +5,7 @@ import type { Registry } from "prom-client";
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
 import { createPool } from "../lib/pool.ts";
-import { cronItems, type Schedule } from "./crontab.ts";
+import { crontab as allSchedules, cronItems, type Schedule } from "./crontab.ts";
 import type { Task, WorkerRuntime } from "./define-task.ts";
 import { heartbeatTimes, startHeartbeat, type HeartbeatTimes } from "./heartbeat.ts";
 import { createJobMetrics } from "./job-metrics.ts";
@@ -106,10 +106,11 @@ async function startRunner(
 ): Promise<Runner> {
   const taskList: TaskList = Object.fromEntries(tasks.map((task) => [task.name, task.bind(runtime)]));
   const known = new Set(tasks.map((task) => task.name));
-  return run({
+  const schedules = (crontab ?? allSchedules).filter(({ task }) => known.has(task));
+  const runner = await run({
     pgPool: runtime.pool,
     taskList,
-    parsedCronItems: cronItems(crontab).filter((item) => known.has(item.task)),
+    parsedCronItems: cronItems(schedules),
     concurrency: runtime.config.workerConcurrency,
     events,
     noHandleSignals: true,
@@ -117,4 +118,13 @@ async function startRunner(
     // Without a delay of 0 the queue does not wait for a finished job to be forgotten, and a stop leaves it locked.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0, gracefulShutdownAbortTimeout: 60_000 } },
   });
+  try {
+    for (const { task, atStart } of schedules) {
+      if (atStart) await runner.addJob(task, {}, { maxAttempts: 3, jobKey: `cron:${task}` });
+    }
+    return runner;
+  } catch (error) {
+    await runner.stop();
+    throw error;
+  }
 }

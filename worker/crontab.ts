@@ -7,18 +7,20 @@ export interface Schedule {
   readonly match: string;
   /** Milliseconds; 0 lets missed times go. */
   readonly backfillMs?: number;
+  /** Whether it runs when a worker starts, too. */
+  readonly atStart?: boolean;
 }
 
 /** Every scheduled task, one line each. */
 export const crontab: readonly Schedule[] = [
   { task: "cancel_abandoned_imports", match: "17 * * * *" },
   // A day that was missed is made up for: months are made well ahead, but not for ever.
-  { task: "keep_partitions", match: "5 3 * * *", backfillMs: 7 * 86_400_000 },
+  { task: "keep_partitions", match: "5 3 * * *", backfillMs: 7 * 86_400_000, atStart: true },
   { task: "remove_expired_exports", match: "*/10 * * * *" },
 ];
 
 /** The schedules as the queue takes them; each is queued once, however many workers run. */
-export function cronItems(schedules: readonly Schedule[] = crontab): ParsedCronItem[] {
+export function cronItems(schedules: readonly Schedule[]): ParsedCronItem[] {
   return parseCronItems(
     schedules.map(({ task, match, backfillMs = 0 }) => ({
       task,

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { readBook } from "../../db/book.ts";
-import { keepPartitions, prepareDatabase } from "../../lib/migrate.ts";
+import { makeMonths, prepareDatabase } from "../../lib/migrate.ts";
 
 /** Makes a database as the book describes it, in one transaction; again changes nothing. */
 export async function applyBook(url: string): Promise<void> {
@@ -12,5 +12,5 @@ export async function applyBook(url: string): Promise<void> {
   } finally {
     await client.end();
   }
-  await keepPartitions(url);
+  await makeMonths(url);
 }

@@ -3,13 +3,17 @@ language plpgsql set search_path to pg_catalog as $$
 declare
   v_schema text := (select relnamespace::regnamespace::text from pg_class where oid = p_table);
   v_name text := (select relname from pg_class where oid = p_table);
+  v_default text := format('%I.%I', v_schema, v_name || '_default');
 begin
-  if pg_get_partkeydef(p_table) <> 'RANGE (id)' then
+  if pg_get_partkeydef(p_table) is distinct from 'RANGE (id)' then
     raise exception '% is not partitioned by range (id)', p_table;
   end if;
   -- A row of a month that has no partition is not lost: it waits here until keep_partitions() makes one.
-  execute format('create table if not exists %I.%I partition of %s default', v_schema, v_name || '_default', p_table);
-  perform ddl.guard_partition(format('%I.%I', v_schema, v_name || '_default')::regclass, 'Rows of months that have no partition yet.');
+  execute format('create table if not exists %s partition of %s default', v_default, p_table);
+  perform ddl.guard_partition(v_default::regclass, 'Rows of months that have no partition yet.');
+  -- Which months wait there, and what a tenant leaves behind, is looked up across tenants.
+  execute format('grant select on %s to rowhouse_definer', v_default);
+  execute format('grant select, delete on %s to rowhouse_definer', p_table);
   insert into private.partitioned_tables (table_name, months_ahead, retention) values (p_table::text, p_months_ahead, p_retention)
   on conflict (table_name) do update set months_ahead = excluded.months_ahead, retention = excluded.retention
   where (partitioned_tables.months_ahead, partitioned_tables.retention) is distinct from (excluded.months_ahead, excluded.retention);

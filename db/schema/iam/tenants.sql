@@ -31,3 +31,5 @@ grant select on iam.tenants to rowhouse_viewer, rowhouse_system;
 grant select, insert on iam.tenants to rowhouse_definer;
 grant update (name, time_zone, default_country, settings) on iam.tenants to rowhouse_admin;
 select ddl.trigger('iam.tenants', '_100_stamp', 'before update for each row execute function app.stamp()');
+select ddl.trigger('iam.tenants', '_300_forget',
+  'after delete referencing old table as old_rows for each statement execute function private.forget_tenants()');
