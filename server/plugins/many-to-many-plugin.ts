@@ -42,7 +42,9 @@ const ManyToManyPlugin: GraphileConfig.Plugin = {
                 each.leftTable.codec === scope.pgCodec &&
                 build.inflection.manyToManyRelationConnectionField(each) === scope.fieldName,
             );
-          return { ...field, plan: plan(relationship) };
+          const { GraphQLNonNull } = build.graphql;
+          const type = build.getTypeByName(build.inflection.tableConnectionType(relationship.rightTable.codec));
+          return { ...field, type: new GraphQLNonNull(type), plan: plan(relationship) };
         },
       },
     },
@@ -50,7 +52,7 @@ const ManyToManyPlugin: GraphileConfig.Plugin = {
 };
 
 /**
- * `contact.tags`: the rows on the other side of a junction, each once, without those whose link was deleted. The
+ * `contact.tags`: the rows on the other side of a junction, each once, without those whose link was deleted, as any list of them. The
  * library's own plan joins the junction, whose two references both carry the tenant, and does not know which one is meant.
  */
 export const ManyToManyPreset: GraphileConfig.Preset = {

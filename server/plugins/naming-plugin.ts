@@ -16,9 +16,9 @@ const NamingPlugin: GraphileConfig.Plugin = {
           ? `${name}_id`
           : name;
       },
-      // Seen from the actor: `createdLists`, `startedListImports`.
+      // Seen from the actor: `createdLists`, `startedListImports`, `assignedLeads`.
       _getOppositeBaseName: (previous: any, _preset: unknown, baseName: string) =>
-        /^(.+)_by$/.exec(baseName)?.[1] ?? previous(baseName),
+        /^(.+)_(?:by|to)$/.exec(baseName)?.[1] ?? previous(baseName),
       _manyRelation(this: any, previous: any, _preset: unknown, details: any) {
         const name: string = previous(details);
         const parent: string = this._singularizedCodecName(details.codec);

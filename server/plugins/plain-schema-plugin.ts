@@ -14,9 +14,9 @@ export const PlainSchemaPlugin: GraphileConfig.Plugin = {
       pgResourceUnique: {
         override: {
           provides: ["plainSchema"],
-          // A look-up by three values is a filter.
+          // A look-up by several values is a filter.
           callback: (behavior: any, [, unique]: any) =>
-            unique.attributes.length > 2 ? [behavior, "-single"] : behavior,
+            unique.attributes.length > 1 ? [behavior, "-single"] : behavior,
         },
       },
       pgCodecRelation: {
@@ -24,6 +24,11 @@ export const PlainSchemaPlugin: GraphileConfig.Plugin = {
           provides: ["plainSchema"],
           before: ["default"],
           callback: (behavior: any) => ["-manyToMany", behavior],
+        },
+        override: {
+          provides: ["plainSchema"],
+          callback: (behavior: any, relation: any) =>
+            isMakerOfLink(relation) ? [behavior, "-manyRelation:resource:connection"] : behavior,
         },
       },
     },
@@ -61,6 +66,15 @@ export const PlainSchemaPlugin: GraphileConfig.Plugin = {
     },
   } as any,
 };
+
+/** Whether a relation leads from an actor to the links that they made: nobody looks there. */
+function isMakerOfLink({ isReferencee, remoteResource, remoteAttributes }: any): boolean {
+  const isHalfOfLink = (each: any) =>
+    !each.isReferencee && [each.extensions?.tags?.behavior].flat().some((tag) => String(tag).includes("+manyToMany"));
+  return isReferencee && /_by$/.test(remoteAttributes.at(-1)) && relationsOf(remoteResource).some(isHalfOfLink);
+}
+
+const relationsOf = (resource: any): any[] => Object.values(resource.getRelations());
 
 function without(object: Record<string, unknown>, ...names: string[]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));

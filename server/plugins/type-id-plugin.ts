@@ -38,11 +38,16 @@ function prefixOfClass(pgClass: any): string | undefined {
   return typeof tag === "string" ? tag : undefined;
 }
 
-/** The prefix of the rows that a column holds the ids of: its own table's for `id`, the target's for a foreign key. */
+/**
+ * The prefix of the rows that a column holds the ids of: its own table's for `id`, the target's for a foreign key, and
+ * what its comment says (`@typeid contact`) where no key can be.
+ */
 function prefixOfColumn(pgClass: any, pgAttribute: any): string | undefined {
   if (pgAttribute.attname === "id") return prefixOfClass(pgClass);
   // Nobody sees it, and not every table has the reference to tell what it is: it must be the same everywhere.
   if (pgAttribute.attname === "tenant_id") return undefined;
+  const tag: unknown = pgAttribute.getTags().typeid;
+  if (typeof tag === "string") return tag;
   for (const constraint of pgClass.getConstraints()) {
     if (constraint.contype !== "f" || constraint.conkey.at(-1) !== pgAttribute.attnum) continue;
     return prefixOfClass(constraint.getForeignClass());

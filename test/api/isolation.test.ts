@@ -135,10 +135,7 @@ test("no list, filter, order, count or aggregate shows a row of another tenant",
     const counted = (getNamedType(field.type) as GraphQLObjectType).getFields()["aggregates"];
     if (counted && type.getFields()["rowId"] && !search) {
       aggregates++;
-      const sums = await api.ask(
-        globex,
-        `{ page: ${field.name}${args("")} { aggregates { distinctCount { id } } } }`,
-      );
+      const sums = await api.ask(globex, `{ page: ${field.name}${args("")} { aggregates { distinctCount { id } } } }`);
       expect({ field: field.name, count: Number(sums.page.aggregates.distinctCount.id) }).toEqual({
         field: field.name,
         count: shown.length,

@@ -78,6 +78,8 @@ select ddl.foreign_key('crm.leads', 'import_run_id', 'pipeline.pipeline_runs', '
 select ddl.foreign_key('crm.leads', 'enrichment_artifact_id', 'pipeline.artifacts', 'set null');
 select ddl.foreign_key('crm.leads', 'assigned_to', 'iam.actors', 'set null', p_index => false);
 select ddl.foreign_key('crm.leads', 'created_by', 'iam.actors', 'set null');
+comment on constraint leads_import_run_id_fkey on crm.leads is '@foreignFieldName importedLeads';
+comment on constraint leads_enrichment_artifact_id_fkey on crm.leads is '@foreignFieldName enrichedLeads';
 select ddl.tenant_table('crm.leads',
   p_insert => '{sector_id,company_id,source_type,source_id,company_name,contact_name,first_name,last_name,phone,phone_e164,mobile_phone_e164,email,phones,emails,address_line1,address_line2,city,state,county,postal_code,country,sic_code,sic_description,employee_count,annual_revenue_minor,website,status,campaign_status,priority_score,is_decision_maker,property_owner_likelihood,flags,raw_data,assigned_to}',
   p_update => '{sector_id,company_id,company_name,contact_name,first_name,last_name,phone,phone_e164,mobile_phone_e164,email,phones,emails,address_line1,address_line2,city,state,county,postal_code,country,sic_code,sic_description,employee_count,annual_revenue_minor,website,status,campaign_status,priority_score,is_decision_maker,property_owner_likelihood,flags,assigned_to}');

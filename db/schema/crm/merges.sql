@@ -43,6 +43,7 @@ comment on constraint merges_winner_contact_id_fkey on crm.merges is '@foreignFi
 comment on constraint merges_loser_contact_id_fkey on crm.merges is '@foreignFieldName mergesIntoOthers';
 comment on constraint merges_winner_company_id_fkey on crm.merges is '@foreignFieldName merges';
 comment on constraint merges_loser_company_id_fkey on crm.merges is '@foreignFieldName mergesIntoOthers';
+comment on constraint merges_merged_by_fkey on crm.merges is '@foreignFieldName merges';
 select ddl.tenant_table('crm.merges', p_system => 'select');
 -- Only that it was undone is noted later; an actor who is erased, and a record that is erased, come from within a trigger.
 select ddl.trigger('crm.merges', '_200_append_only',

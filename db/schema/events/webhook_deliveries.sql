@@ -23,7 +23,7 @@ create table if not exists events.webhook_deliveries (
   constraint webhook_deliveries_delivered_at_check check ((delivered_at is not null) = (status = 'delivered'))
 );
 comment on table events.webhook_deliveries is E'@typeid wdel\nAn event on its way to a subscriber, and what the receiver answered.';
-comment on column events.webhook_deliveries.event_id is 'The event. It may be gone by now: events are dropped by the month.';
+comment on column events.webhook_deliveries.event_id is E'@typeid evt\nThe event. It may be gone by now: events are dropped by the month.';
 comment on column events.webhook_deliveries.event_type is 'Type of the event.';
 comment on column events.webhook_deliveries.payload is 'What is sent, fixed when the event happened: every attempt sends the same.';
 comment on column events.webhook_deliveries.response_status is 'HTTP status of the last answer.';

@@ -23,4 +23,6 @@ select ddl.foreign_key('inbox.inbox_assignments', 'thread_id', 'inbox.inbox_thre
 select ddl.foreign_key('inbox.inbox_assignments', 'assigned_to', 'iam.actors', 'cascade', p_index => false);
 select ddl.foreign_key('inbox.inbox_assignments', 'assigned_by', 'iam.actors', 'set null');
 comment on constraint inbox_assignments_thread_id_fkey on inbox.inbox_assignments is E'@foreignFieldName assignments\n@fieldName thread';
+comment on constraint inbox_assignments_assigned_to_fkey on inbox.inbox_assignments is '@foreignFieldName inboxAssignments';
+comment on constraint inbox_assignments_assigned_by_fkey on inbox.inbox_assignments is '@foreignFieldName madeInboxAssignments';
 select ddl.tenant_table('inbox.inbox_assignments');

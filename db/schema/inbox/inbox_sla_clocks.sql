@@ -25,6 +25,7 @@ create index if not exists inbox_sla_clocks_due_at_idx on inbox.inbox_sla_clocks
 select ddl.foreign_key('inbox.inbox_sla_clocks', 'thread_id', 'inbox.inbox_threads', 'cascade', p_index => false);
 select ddl.foreign_key('inbox.inbox_sla_clocks', 'sla_policy_id', 'inbox.inbox_sla_policies', 'set null');
 comment on constraint inbox_sla_clocks_thread_id_fkey on inbox.inbox_sla_clocks is E'@foreignFieldName slaClocks\n@fieldName thread';
+comment on constraint inbox_sla_clocks_sla_policy_id_fkey on inbox.inbox_sla_clocks is '@foreignFieldName clocks';
 select ddl.tenant_table('inbox.inbox_sla_clocks');
 select ddl.state_machine('inbox.inbox_sla_clocks', 'status',
   '{"running": ["paused", "met", "breached"], "paused": ["running", "met", "breached"], "met": [], "breached": []}', '{running}');

@@ -37,6 +37,7 @@ select ddl.foreign_key('inbox.inbox_threads', 'contact_id', 'crm.contacts', 'cas
 select ddl.foreign_key('inbox.inbox_threads', 'lead_id', 'crm.leads', 'set null');
 select ddl.foreign_key('inbox.inbox_threads', 'assigned_to', 'iam.actors', 'set null', p_index => false);
 select ddl.foreign_key('inbox.inbox_threads', 'sla_policy_id', 'inbox.inbox_sla_policies', 'set null');
+comment on constraint inbox_threads_sla_policy_id_fkey on inbox.inbox_threads is '@foreignFieldName threads';
 select ddl.tenant_table('inbox.inbox_threads', p_insert => '{contact_id,lead_id,channel,subject,priority}',
   p_update => '{lead_id,subject,status,priority,snoozed_until}');
 select ddl.state_machine('inbox.inbox_threads', 'status',

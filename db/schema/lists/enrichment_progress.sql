@@ -23,7 +23,7 @@ begin
 end
 $$;
 comment on type lists.enrichment_progress is 'How far a run of an enrichment plan is.';
-comment on column lists.enrichment_progress.enrichment_plan_id is 'The plan.';
+comment on column lists.enrichment_progress.enrichment_plan_id is E'@typeid plan\nThe plan.';
 comment on column lists.enrichment_progress.run_number is 'Which run of the plan, from 1.';
 comment on column lists.enrichment_progress.status is
   'Queued until a batch begins, running until the last one ended; failed when a batch failed for good, else cancelled when one was.';

@@ -22,7 +22,8 @@ create table if not exists lists.export_deliveries (
 );
 comment on table lists.export_deliveries is E'@typeid delivery\nAn attempt to hand the file of an export over to a connection.';
 comment on column lists.export_deliveries.attempt_number is 'Which attempt for this connection, from 1.';
-comment on column lists.export_deliveries.destination is 'Where exactly it went, without secrets: the address, path or mailbox as it was then.';
+comment on column lists.export_deliveries.connection_id is E'@name destination_id\nWhere it goes.';
+comment on column lists.export_deliveries.destination is E'@name sent_to\nWhere exactly it went, without secrets: the address, path or mailbox as it was then.';
 comment on column lists.export_deliveries.byte_count is 'Bytes that were sent.';
 comment on column lists.export_deliveries.checksum is 'SHA-256 of what was sent, hexadecimal.';
 comment on column lists.export_deliveries.receipt is 'What the other side answered: status, message id, ETag, … A JSON object.';
@@ -35,7 +36,7 @@ select ddl.foreign_key('lists.export_deliveries', 'export_file_id', 'lists.expor
 select ddl.foreign_key('lists.export_deliveries', 'connection_id', 'lists.connections', 'no action');
 comment on constraint export_deliveries_export_job_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
 comment on constraint export_deliveries_export_file_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
-comment on constraint export_deliveries_connection_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
+comment on constraint export_deliveries_connection_id_fkey on lists.export_deliveries is E'@fieldName destination\n@foreignFieldName deliveries';
 select ddl.tenant_table('lists.export_deliveries');
 select ddl.state_machine('lists.export_deliveries', 'status',
   '{"pending": ["sending", "cancelled"], "sending": ["delivered", "failed", "cancelled", "pending"], "failed": [], "delivered": [], "cancelled": []}', '{pending,sending}');

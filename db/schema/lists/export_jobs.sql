@@ -30,7 +30,7 @@ comment on column lists.export_jobs.tag is 'Tag that exported entries are given.
 comment on column lists.export_jobs.total_count is 'How many entries will be written, once counted.';
 comment on column lists.export_jobs.row_count is 'How many entries were written so far.';
 comment on column lists.export_jobs.byte_count is 'Size of what was written so far, in bytes.';
-comment on column lists.export_jobs.connection_id is 'Where the file is delivered to; nowhere when empty: it can be downloaded.';
+comment on column lists.export_jobs.connection_id is E'@name destination_id\nWhere the file is delivered to; nowhere when empty: it can be downloaded.';
 comment on column lists.export_jobs.error_code is 'Code of the error that ended the export.';
 comment on column lists.export_jobs.started_by is 'Actor who started the export.';
 create index if not exists export_jobs_list_id_idx on lists.export_jobs (tenant_id, list_id, id);
@@ -38,6 +38,7 @@ create index if not exists export_jobs_status_idx on lists.export_jobs (tenant_i
 select ddl.foreign_key('lists.export_jobs', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.export_jobs', 'started_by', 'iam.actors', 'set null');
 select ddl.foreign_key('lists.export_jobs', 'connection_id', 'lists.connections', 'no action');
+comment on constraint export_jobs_connection_id_fkey on lists.export_jobs is E'@fieldName destination\n@foreignFieldName exportJobs';
 select ddl.tenant_table('lists.export_jobs');
 -- A job that failed or was cancelled can be retried; then its export runs once more.
 select ddl.state_machine('lists.export_jobs', 'status', '{

@@ -29,6 +29,7 @@ create index if not exists rpc_scores_verdict_idx on lists.rpc_scores (tenant_id
 select ddl.foreign_key('lists.rpc_scores', 'list_entry_id', 'lists.list_entries', 'cascade', p_index => false);
 select ddl.foreign_key('lists.rpc_scores', 'enrichment_queue_job_id', 'lists.enrichment_queue_jobs', 'set null');
 select ddl.foreign_key('lists.rpc_scores', 'scored_by', 'iam.actors', 'set null');
+comment on constraint rpc_scores_scored_by_fkey on lists.rpc_scores is '@foreignFieldName rpcScores';
 select ddl.append_only('lists.rpc_scores',
   p_insert => '{list_entry_id,enrichment_queue_job_id,name,phone_e164,features,score,verdict,method,method_version}');
 

@@ -19,6 +19,7 @@ create index if not exists attempt_outcomes_status_idx on outreach.attempt_outco
 select ddl.foreign_key('outreach.attempt_outcomes', 'attempt_log_id', 'outreach.attempt_logs', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.attempt_outcomes', 'response_artifact_id', 'pipeline.artifacts', 'set null');
 comment on constraint attempt_outcomes_attempt_log_id_fkey on outreach.attempt_outcomes is E'@foreignFieldName outcomes\n@fieldName attempt';
+comment on constraint attempt_outcomes_response_artifact_id_fkey on outreach.attempt_outcomes is '@foreignFieldName attemptOutcomes';
 select ddl.append_only('outreach.attempt_outcomes', p_insert => '{attempt_log_id,status,response_type,occurred_at}');
 
 create or replace function outreach.note_response() returns trigger
