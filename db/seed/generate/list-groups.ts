@@ -4,10 +4,9 @@ import type { TenantSeed } from "./tenant-seed.ts";
 export async function seedListGroups({ random, since, until, people, copy, ids }: TenantSeed): Promise<void> {
   const created_by = people[0]!.actorId;
   const entries = ids.get("lists.list_entries")!;
-  const [list_id] = ids.get("lists.lists")!;
   await copy(
     "lists.data_groups",
-    [{ id: random.id(since), list_id, name: "Right party", kind: "rpc", tag: "rpc", created_by, created_at: since }],
+    [{ id: random.id(since), name: "Right party", kind: "rpc", tag: "rpc", created_by, created_at: since }],
     { remember: true },
   );
   const [data_group_id] = ids.get("lists.data_groups")!;

@@ -73,6 +73,8 @@ function createSeed(
       if (remember) ids.set(table, own);
       const count = await copyRows(client, table, withTenant(rows, frame.tenantId, remember ? own : undefined));
       written.set(table, (written.get(table) ?? 0) + count);
+      // Checks of references that are planned while a large table has no figures yet choose a wrong index, and keep to it.
+      if (remember && count >= 5_000) await client.query(`analyze ${table}; discard plans`);
     },
   };
 }
