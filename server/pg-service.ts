@@ -33,7 +33,8 @@ export function createPgService(pool: Pool): GraphileConfig.PgServiceConfigurati
       const { requestId, client } = currentRequest() ?? {};
       return pgSettings(currentSession(), { requestId, ipAddress: client?.ipAddress });
     },
-    pgSettingsForIntrospection: { role: "rowhouse_admin" },
+    // The catalogue is read once, and may take longer than a request is given.
+    pgSettingsForIntrospection: { role: "rowhouse_admin", statement_timeout: "0" },
   });
   const adaptor = { ...service.adaptor, createWithPgClient: createWithRoleClient } as typeof service.adaptor;
   return { ...service, adaptor };

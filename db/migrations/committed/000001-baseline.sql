@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:31c26945a247ab65a247def7cd7ddc87f38ad1aa
+--! Hash: sha1:24bc8a3f82583d8aba9f12a851cf63fef326e68e
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -190,13 +190,17 @@ language plpgsql set search_path to pg_catalog as $$
 declare
   v_schema text := (select relnamespace::regnamespace::text from pg_class where oid = p_table);
   v_name text := (select relname from pg_class where oid = p_table);
+  v_default text := format('%I.%I', v_schema, v_name || '_default');
 begin
-  if pg_get_partkeydef(p_table) <> 'RANGE (id)' then
+  if pg_get_partkeydef(p_table) is distinct from 'RANGE (id)' then
     raise exception '% is not partitioned by range (id)', p_table;
   end if;
   -- A row of a month that has no partition is not lost: it waits here until keep_partitions() makes one.
-  execute format('create table if not exists %I.%I partition of %s default', v_schema, v_name || '_default', p_table);
-  perform ddl.guard_partition(format('%I.%I', v_schema, v_name || '_default')::regclass, 'Rows of months that have no partition yet.');
+  execute format('create table if not exists %s partition of %s default', v_default, p_table);
+  perform ddl.guard_partition(v_default::regclass, 'Rows of months that have no partition yet.');
+  -- Which months wait there, and what a tenant leaves behind, is looked up across tenants.
+  execute format('grant select on %s to rowhouse_definer', v_default);
+  execute format('grant select, delete on %s to rowhouse_definer', p_table);
   insert into private.partitioned_tables (table_name, months_ahead, retention) values (p_table::text, p_months_ahead, p_retention)
   on conflict (table_name) do update set months_ahead = excluded.months_ahead, retention = excluded.retention
   where (partitioned_tables.months_ahead, partitioned_tables.retention) is distinct from (excluded.months_ahead, excluded.retention);
@@ -700,7 +704,7 @@ comment on function app.roll_up_slot() is 'The slot in which this transaction ad
 --! Included app/uuid_at.sql
 create or replace function app.uuid_at(p_at timestamptz) returns uuid
 language sql immutable strict parallel safe
-return (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid;
+return (lpad(to_hex(floor(extract(epoch from p_at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid;
 comment on function app.uuid_at(timestamptz) is
   'Least uuid of a millisecond: version 7 uuids made from then on are not below it. Compares ids with times, and cuts tables into months.';
 grant execute on function app.uuid_at(timestamptz) to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
@@ -947,8 +951,24 @@ comment on table private.partitioned_tables is 'Tables that are cut into months,
 select ddl.private_table('private.partitioned_tables');
 select ddl.trigger('private.partitioned_tables', '_100_stamp', 'before update for each row execute function app.stamp()');
 --! EndIncluded private/partitioned_tables.sql
---! Included private/keep_partitions.sql
-create or replace function private.make_partition(p_table regclass, p_month date) returns boolean
+--! Included private/waiting_months.sql
+set local role rowhouse_definer;
+create or replace function private.waiting_months(p_default regclass) returns setof date
+language plpgsql stable security definer set search_path to pg_catalog as $$
+begin
+  -- The month is in the first 48 bits of the id, milliseconds since 1970: they decide about its partition, whatever the version.
+  return query execute format(
+    $sql$select distinct date_trunc('month', to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+      at time zone 'UTC')::date from %s order by 1$sql$, p_default);
+end
+$$;
+comment on function private.waiting_months(regclass) is 'Months of the rows in a default partition. Crosses tenants: a partition holds the rows of all of them.';
+grant execute on function private.waiting_months(regclass) to rowhouse_owner;
+revoke all on function private.waiting_months(regclass) from public;
+set local role rowhouse_owner;
+--! EndIncluded private/waiting_months.sql
+--! Included private/make_partition.sql
+create or replace function private.make_partition(p_table regclass, p_month date) returns void
 language plpgsql set search_path to pg_catalog as $$
 declare
   v_schema text := (select relnamespace::regnamespace::text from pg_class where oid = p_table);
@@ -957,63 +977,129 @@ declare
   v_default text := format('%I.%I', v_schema, v_name || '_default');
   v_from uuid := app.uuid_at(p_month::timestamp at time zone 'UTC');
   v_to uuid := app.uuid_at((p_month + interval '1 month') at time zone 'UTC');
+  v_columns text := (select string_agg(format('%I', attname), ', ' order by attnum) from pg_attribute
+    where attrelid = p_table and attnum > 0 and not attisdropped and attgenerated = '');
 begin
-  if to_regclass(v_partition) is not null then
-    return false;
+  -- An insert that has chosen the default partition and waits for it would be refused once the month is attached. Rows
+  -- of a month to come do not arrive yet; while an earlier one is made, inserts wait before they choose.
+  if p_month <= now() at time zone 'UTC' then
+    execute format('lock table %s in share row exclusive mode', p_table);
   end if;
-  -- Nobody adds to the default partition until the month is attached; its rows of that month move over. Row-level
-  -- security is lifted from it meanwhile, since they are rows of all tenants; the lock keeps everybody else out.
+  -- Row-level security is lifted from the default partition, since its rows are of all tenants; the lock keeps
+  -- everybody else out meanwhile.
   execute format('lock table %s in access exclusive mode', v_default);
   execute format('alter table %s no force row level security', v_default);
   execute format('create table %s (like %s including all)', v_partition, p_table);
-  execute format('with moved as (delete from %s where id >= %L and id < %L returning *) insert into %s select * from moved',
-    v_default, v_from, v_to, v_partition);
+  execute format('with moved as (delete from %s where id >= %L and id < %L returning %s) insert into %s (%s) select %s from moved',
+    v_default, v_from, v_to, v_columns, v_partition, v_columns, v_columns);
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', p_table, v_partition, v_from, v_to);
   execute format('alter table %s force row level security', v_default);
   perform ddl.guard_partition(v_partition::regclass, to_char(p_month, '"Rows of" YYYY-MM "(UTC)."'));
-  return true;
 end
 $$;
 comment on function private.make_partition(regclass, date) is 'Makes the partition of a month, and moves there what waits in the default partition.';
 
-create or replace function private.keep_partitions(p_now timestamptz default now()) returns text[]
-language plpgsql security definer set search_path to pg_catalog set lock_timeout to '5s' as $$
+create or replace function private.clear_default_partition(p_table regclass, p_before date) returns bigint
+language plpgsql set search_path to pg_catalog as $$
 declare
-  v_done text[] := '{}';
+  v_default text := (select format('%I.%I', relnamespace::regnamespace, relname || '_default') from pg_class where oid = p_table);
+  v_count bigint;
+begin
+  execute format('lock table %s in access exclusive mode', v_default);
+  execute format('alter table %s no force row level security', v_default);
+  execute format('delete from %s where id < %L', v_default, app.uuid_at(p_before::timestamp at time zone 'UTC'));
+  get diagnostics v_count = row_count;
+  execute format('alter table %s force row level security', v_default);
+  return v_count;
+end
+$$;
+comment on function private.clear_default_partition(regclass, date) is 'Deletes what waits in the default partition and is of a month before the given one.';
+--! EndIncluded private/make_partition.sql
+--! Included private/keep_partitions.sql
+create or replace function private.partitioned_table_names() returns setof text
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select table_name from private.partitioned_tables order by table_name;
+end;
+comment on function private.partitioned_table_names() is 'The tables that are cut into months: keep_partitions() is called for each, in a transaction of its own.';
+grant execute on function private.partitioned_table_names() to rowhouse_worker;
+
+create or replace function private.keep_partitions(p_table text, p_now timestamptz default now()) returns text[]
+language plpgsql security definer set search_path to pg_catalog set lock_timeout to '2s' as $$
+declare
   v_table private.partitioned_tables;
+  v_done text[] := '{}';
+  v_this_month date := date_trunc('month', p_now at time zone 'UTC');
+  v_first date;
+  v_last date;
   v_month date;
   v_old record;
+  v_count bigint;
 begin
-  -- One process at a time; the others find the work done.
-  perform pg_advisory_xact_lock(hashtext('private.keep_partitions'));
-  for v_table in select * from private.partitioned_tables order by table_name loop
-    for v_month in
-      select generate_series(date_trunc('month', p_now at time zone 'UTC'),
-        date_trunc('month', p_now at time zone 'UTC') + v_table.months_ahead * interval '1 month', interval '1 month')::date
-    loop
-      if private.make_partition(v_table.table_name::regclass, v_month) then
-        v_done := v_done || format('made %s of %s', to_char(v_month, 'YYYY-MM'), v_table.table_name);
-      end if;
-    end loop;
-    for v_old in
-      select c.oid::regclass as partition, to_date(right(c.relname, 7), 'YYYY"m"MM') as month
-      from pg_inherits i join pg_class c on c.oid = i.inhrelid
-      where i.inhparent = v_table.table_name::regclass and c.relname ~ '_y[0-9]{4}m[0-9]{2}$'
-        and (to_date(right(c.relname, 7), 'YYYY"m"MM') + interval '1 month') at time zone 'UTC' <= p_now - v_table.retention
-      order by 2
-    loop
-      execute format('alter table %s detach partition %s', v_table.table_name, v_old.partition);
-      execute format('drop table %s', v_old.partition);
-      v_done := v_done || format('dropped %s of %s', to_char(v_old.month, 'YYYY-MM'), v_table.table_name);
-    end loop;
+  select * into v_table from private.partitioned_tables where table_name = p_table;
+  if not found then
+    perform app.raise('NOT_FOUND', format('%s is not cut into months.', p_table));
+  end if;
+  v_first := date_trunc('month', (p_now - v_table.retention) at time zone 'UTC');
+  v_last := v_this_month + v_table.months_ahead * interval '1 month';
+  -- One process at a time: what another one is doing need not be waited for.
+  if not pg_try_advisory_xact_lock(hashtext('private.keep_partitions'), p_table::regclass::oid::integer) then
+    return v_done;
+  end if;
+
+  -- Dropping locks the table, making its default partition: in the order in which queries lock them.
+  for v_old in
+    select c.oid::regclass as partition, to_date(right(c.relname, 7), 'YYYY"m"MM') as month
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = p_table::regclass and c.relname ~ '_y[0-9]{4}m[0-9]{2}$' and to_date(right(c.relname, 7), 'YYYY"m"MM') < v_first
+    order by 2
+  loop
+    execute format('drop table %s', v_old.partition);
+    v_done := v_done || format('dropped %s of %s', to_char(v_old.month, 'YYYY-MM'), p_table);
   end loop;
+
+  for v_month in
+    select m::date from generate_series(v_this_month, v_last, interval '1 month') m
+    union select w from private.waiting_months((p_table || '_default')::regclass) w where w between v_first and v_last
+    order by 1
+  loop
+    if to_regclass(p_table || to_char(v_month, '"_y"YYYY"m"MM')) is null then
+      perform private.make_partition(p_table::regclass, v_month);
+      v_done := v_done || format('made %s of %s', to_char(v_month, 'YYYY-MM'), p_table);
+    end if;
+  end loop;
+
+  if exists (select from private.waiting_months((p_table || '_default')::regclass) w where w < v_first) then
+    v_count := private.clear_default_partition(p_table::regclass, v_first);
+    v_done := v_done || format('deleted %s rows from before %s of %s', v_count, to_char(v_first, 'YYYY-MM'), p_table);
+  end if;
   return v_done;
 end
 $$;
-comment on function private.keep_partitions(timestamptz) is
-  'Makes the months to come of every table that is cut into months, and drops those beyond its retention; returns what it did. Can be called at any time, by several at once.';
-grant execute on function private.keep_partitions(timestamptz) to rowhouse_worker;
+comment on function private.keep_partitions(text, timestamptz) is
+  'Makes the months to come of a table that is cut into months, and those that rows wait for; drops the months beyond its retention. Returns what it did. Can be called at any time, by several at once; fails rather than wait long for a lock, and can then be called again.';
+grant execute on function private.keep_partitions(text, timestamptz) to rowhouse_worker;
 --! EndIncluded private/keep_partitions.sql
+--! Included private/forget_tenants.sql
+set local role rowhouse_definer;
+create or replace function private.forget_tenants() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_table text;
+begin
+  for v_table in select private.partitioned_table_names() loop
+    execute format('delete from %s t using old_rows o where t.tenant_id = o.id', v_table);
+  end loop;
+  return null;
+end
+$$;
+comment on function private.forget_tenants() is
+  'Deletes what a tenant leaves in the tables that are cut into months: they have no reference to it that would do so. Crosses tenants: the tenant is gone.';
+revoke all on function private.forget_tenants() from public;
+grant execute on function private.forget_tenants() to rowhouse_owner;
+set local role rowhouse_owner;
+grant execute on function private.partitioned_table_names() to rowhouse_definer;
+--! EndIncluded private/forget_tenants.sql
 --! EndIncluded private/index.sql
 --! Included staging/index.sql
 -- Uploaded rows on their way into a list: one table per import, made and dropped by functions of schema lists.
@@ -1081,6 +1167,8 @@ grant select on iam.tenants to rowhouse_viewer, rowhouse_system;
 grant select, insert on iam.tenants to rowhouse_definer;
 grant update (name, time_zone, default_country, settings) on iam.tenants to rowhouse_admin;
 select ddl.trigger('iam.tenants', '_100_stamp', 'before update for each row execute function app.stamp()');
+select ddl.trigger('iam.tenants', '_300_forget',
+  'after delete referencing old table as old_rows for each statement execute function private.forget_tenants()');
 --! EndIncluded iam/tenants.sql
 --! Included iam/time_zone.sql
 -- The clock on the tenant's wall: where its days begin.
@@ -3033,6 +3121,8 @@ select ddl.foreign_key('crm.leads', 'import_run_id', 'pipeline.pipeline_runs', '
 select ddl.foreign_key('crm.leads', 'enrichment_artifact_id', 'pipeline.artifacts', 'set null');
 select ddl.foreign_key('crm.leads', 'assigned_to', 'iam.actors', 'set null', p_index => false);
 select ddl.foreign_key('crm.leads', 'created_by', 'iam.actors', 'set null');
+comment on constraint leads_import_run_id_fkey on crm.leads is '@foreignFieldName importedLeads';
+comment on constraint leads_enrichment_artifact_id_fkey on crm.leads is '@foreignFieldName enrichedLeads';
 select ddl.tenant_table('crm.leads',
   p_insert => '{sector_id,company_id,source_type,source_id,company_name,contact_name,first_name,last_name,phone,phone_e164,mobile_phone_e164,email,phones,emails,address_line1,address_line2,city,state,county,postal_code,country,sic_code,sic_description,employee_count,annual_revenue_minor,website,status,campaign_status,priority_score,is_decision_maker,property_owner_likelihood,flags,raw_data,assigned_to}',
   p_update => '{sector_id,company_id,company_name,contact_name,first_name,last_name,phone,phone_e164,mobile_phone_e164,email,phones,emails,address_line1,address_line2,city,state,county,postal_code,country,sic_code,sic_description,employee_count,annual_revenue_minor,website,status,campaign_status,priority_score,is_decision_maker,property_owner_likelihood,flags,assigned_to}');
@@ -3169,6 +3259,7 @@ comment on constraint merges_winner_contact_id_fkey on crm.merges is '@foreignFi
 comment on constraint merges_loser_contact_id_fkey on crm.merges is '@foreignFieldName mergesIntoOthers';
 comment on constraint merges_winner_company_id_fkey on crm.merges is '@foreignFieldName merges';
 comment on constraint merges_loser_company_id_fkey on crm.merges is '@foreignFieldName mergesIntoOthers';
+comment on constraint merges_merged_by_fkey on crm.merges is '@foreignFieldName merges';
 select ddl.tenant_table('crm.merges', p_system => 'select');
 -- Only that it was undone is noted later; an actor who is erased, and a record that is erased, come from within a trigger.
 select ddl.trigger('crm.merges', '_200_append_only',
@@ -5145,7 +5236,7 @@ begin
 end
 $$;
 comment on type lists.enrichment_progress is 'How far a run of an enrichment plan is.';
-comment on column lists.enrichment_progress.enrichment_plan_id is 'The plan.';
+comment on column lists.enrichment_progress.enrichment_plan_id is E'@typeid plan\nThe plan.';
 comment on column lists.enrichment_progress.run_number is 'Which run of the plan, from 1.';
 comment on column lists.enrichment_progress.status is
   'Queued until a batch begins, running until the last one ended; failed when a batch failed for good, else cancelled when one was.';
@@ -5222,6 +5313,7 @@ create index if not exists rpc_scores_verdict_idx on lists.rpc_scores (tenant_id
 select ddl.foreign_key('lists.rpc_scores', 'list_entry_id', 'lists.list_entries', 'cascade', p_index => false);
 select ddl.foreign_key('lists.rpc_scores', 'enrichment_queue_job_id', 'lists.enrichment_queue_jobs', 'set null');
 select ddl.foreign_key('lists.rpc_scores', 'scored_by', 'iam.actors', 'set null');
+comment on constraint rpc_scores_scored_by_fkey on lists.rpc_scores is '@foreignFieldName rpcScores';
 select ddl.append_only('lists.rpc_scores',
   p_insert => '{list_entry_id,enrichment_queue_job_id,name,phone_e164,features,score,verdict,method,method_version}');
 
@@ -5394,7 +5486,7 @@ comment on column lists.export_jobs.tag is 'Tag that exported entries are given.
 comment on column lists.export_jobs.total_count is 'How many entries will be written, once counted.';
 comment on column lists.export_jobs.row_count is 'How many entries were written so far.';
 comment on column lists.export_jobs.byte_count is 'Size of what was written so far, in bytes.';
-comment on column lists.export_jobs.connection_id is 'Where the file is delivered to; nowhere when empty: it can be downloaded.';
+comment on column lists.export_jobs.connection_id is E'@name destination_id\nWhere the file is delivered to; nowhere when empty: it can be downloaded.';
 comment on column lists.export_jobs.error_code is 'Code of the error that ended the export.';
 comment on column lists.export_jobs.started_by is 'Actor who started the export.';
 create index if not exists export_jobs_list_id_idx on lists.export_jobs (tenant_id, list_id, id);
@@ -5402,6 +5494,7 @@ create index if not exists export_jobs_status_idx on lists.export_jobs (tenant_i
 select ddl.foreign_key('lists.export_jobs', 'list_id', 'lists.lists', 'cascade', p_index => false);
 select ddl.foreign_key('lists.export_jobs', 'started_by', 'iam.actors', 'set null');
 select ddl.foreign_key('lists.export_jobs', 'connection_id', 'lists.connections', 'no action');
+comment on constraint export_jobs_connection_id_fkey on lists.export_jobs is E'@fieldName destination\n@foreignFieldName exportJobs';
 select ddl.tenant_table('lists.export_jobs');
 -- A job that failed or was cancelled can be retried; then its export runs once more.
 select ddl.state_machine('lists.export_jobs', 'status', '{
@@ -5461,7 +5554,8 @@ create table if not exists lists.export_deliveries (
 );
 comment on table lists.export_deliveries is E'@typeid delivery\nAn attempt to hand the file of an export over to a connection.';
 comment on column lists.export_deliveries.attempt_number is 'Which attempt for this connection, from 1.';
-comment on column lists.export_deliveries.destination is 'Where exactly it went, without secrets: the address, path or mailbox as it was then.';
+comment on column lists.export_deliveries.connection_id is E'@name destination_id\nWhere it goes.';
+comment on column lists.export_deliveries.destination is E'@name sent_to\nWhere exactly it went, without secrets: the address, path or mailbox as it was then.';
 comment on column lists.export_deliveries.byte_count is 'Bytes that were sent.';
 comment on column lists.export_deliveries.checksum is 'SHA-256 of what was sent, hexadecimal.';
 comment on column lists.export_deliveries.receipt is 'What the other side answered: status, message id, ETag, … A JSON object.';
@@ -5474,7 +5568,7 @@ select ddl.foreign_key('lists.export_deliveries', 'export_file_id', 'lists.expor
 select ddl.foreign_key('lists.export_deliveries', 'connection_id', 'lists.connections', 'no action');
 comment on constraint export_deliveries_export_job_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
 comment on constraint export_deliveries_export_file_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
-comment on constraint export_deliveries_connection_id_fkey on lists.export_deliveries is E'@foreignFieldName deliveries';
+comment on constraint export_deliveries_connection_id_fkey on lists.export_deliveries is E'@fieldName destination\n@foreignFieldName deliveries';
 select ddl.tenant_table('lists.export_deliveries');
 select ddl.state_machine('lists.export_deliveries', 'status',
   '{"pending": ["sending", "cancelled"], "sending": ["delivered", "failed", "cancelled", "pending"], "failed": [], "delivered": [], "cancelled": []}', '{pending,sending}');
@@ -8277,6 +8371,7 @@ create index if not exists attempt_outcomes_status_idx on outreach.attempt_outco
 select ddl.foreign_key('outreach.attempt_outcomes', 'attempt_log_id', 'outreach.attempt_logs', 'cascade', p_index => false);
 select ddl.foreign_key('outreach.attempt_outcomes', 'response_artifact_id', 'pipeline.artifacts', 'set null');
 comment on constraint attempt_outcomes_attempt_log_id_fkey on outreach.attempt_outcomes is E'@foreignFieldName outcomes\n@fieldName attempt';
+comment on constraint attempt_outcomes_response_artifact_id_fkey on outreach.attempt_outcomes is '@foreignFieldName attemptOutcomes';
 select ddl.append_only('outreach.attempt_outcomes', p_insert => '{attempt_log_id,status,response_type,occurred_at}');
 
 create or replace function outreach.note_response() returns trigger
@@ -8417,6 +8512,7 @@ select ddl.foreign_key('inbox.inbox_threads', 'contact_id', 'crm.contacts', 'cas
 select ddl.foreign_key('inbox.inbox_threads', 'lead_id', 'crm.leads', 'set null');
 select ddl.foreign_key('inbox.inbox_threads', 'assigned_to', 'iam.actors', 'set null', p_index => false);
 select ddl.foreign_key('inbox.inbox_threads', 'sla_policy_id', 'inbox.inbox_sla_policies', 'set null');
+comment on constraint inbox_threads_sla_policy_id_fkey on inbox.inbox_threads is '@foreignFieldName threads';
 select ddl.tenant_table('inbox.inbox_threads', p_insert => '{contact_id,lead_id,channel,subject,priority}',
   p_update => '{lead_id,subject,status,priority,snoozed_until}');
 select ddl.state_machine('inbox.inbox_threads', 'status',
@@ -8557,6 +8653,8 @@ select ddl.foreign_key('inbox.inbox_assignments', 'thread_id', 'inbox.inbox_thre
 select ddl.foreign_key('inbox.inbox_assignments', 'assigned_to', 'iam.actors', 'cascade', p_index => false);
 select ddl.foreign_key('inbox.inbox_assignments', 'assigned_by', 'iam.actors', 'set null');
 comment on constraint inbox_assignments_thread_id_fkey on inbox.inbox_assignments is E'@foreignFieldName assignments\n@fieldName thread';
+comment on constraint inbox_assignments_assigned_to_fkey on inbox.inbox_assignments is '@foreignFieldName inboxAssignments';
+comment on constraint inbox_assignments_assigned_by_fkey on inbox.inbox_assignments is '@foreignFieldName madeInboxAssignments';
 select ddl.tenant_table('inbox.inbox_assignments');
 --! EndIncluded inbox/inbox_assignments.sql
 --! Included inbox/inbox_sla_clocks.sql
@@ -8587,6 +8685,7 @@ create index if not exists inbox_sla_clocks_due_at_idx on inbox.inbox_sla_clocks
 select ddl.foreign_key('inbox.inbox_sla_clocks', 'thread_id', 'inbox.inbox_threads', 'cascade', p_index => false);
 select ddl.foreign_key('inbox.inbox_sla_clocks', 'sla_policy_id', 'inbox.inbox_sla_policies', 'set null');
 comment on constraint inbox_sla_clocks_thread_id_fkey on inbox.inbox_sla_clocks is E'@foreignFieldName slaClocks\n@fieldName thread';
+comment on constraint inbox_sla_clocks_sla_policy_id_fkey on inbox.inbox_sla_clocks is '@foreignFieldName clocks';
 select ddl.tenant_table('inbox.inbox_sla_clocks');
 select ddl.state_machine('inbox.inbox_sla_clocks', 'status',
   '{"running": ["paused", "met", "breached"], "paused": ["running", "met", "breached"], "met": [], "breached": []}', '{running}');
@@ -8804,14 +8903,14 @@ comment on table tracking.analytics_events is E'@typeid aev\nSomething that happ
 comment on column tracking.analytics_events.event_type is 'What happened, such as message.opened.';
 comment on column tracking.analytics_events.entity_type is 'To what kind of thing, such as message.';
 comment on column tracking.analytics_events.entity_id is 'To which one.';
-comment on column tracking.analytics_events.contact_id is 'With which contact.';
-comment on column tracking.analytics_events.user_id is 'By which user.';
+comment on column tracking.analytics_events.contact_id is E'@typeid contact\nWith which contact.';
+comment on column tracking.analytics_events.user_id is E'@typeid user\nBy which user.';
 comment on column tracking.analytics_events.source_type is 'What kind of thing caused it, such as campaign.';
 comment on column tracking.analytics_events.source_id is 'Which one caused it.';
-comment on column tracking.analytics_events.campaign_id is 'In which campaign.';
-comment on column tracking.analytics_events.workflow_id is 'In which workflow.';
-comment on column tracking.analytics_events.sequence_id is 'In which sequence.';
-comment on column tracking.analytics_events.template_id is 'From which template.';
+comment on column tracking.analytics_events.campaign_id is E'@typeid camp\nIn which campaign.';
+comment on column tracking.analytics_events.workflow_id is E'@typeid wf\nIn which workflow.';
+comment on column tracking.analytics_events.sequence_id is E'@typeid seq\nIn which sequence.';
+comment on column tracking.analytics_events.template_id is E'@typeid tpl\nFrom which template.';
 comment on column tracking.analytics_events.metadata is 'Details, a JSON object.';
 create index if not exists analytics_events_event_type_idx on tracking.analytics_events (tenant_id, event_type, occurred_at);
 create index if not exists analytics_events_occurred_at_idx on tracking.analytics_events (tenant_id, occurred_at);
@@ -9022,7 +9121,7 @@ create table if not exists events.webhook_deliveries (
   constraint webhook_deliveries_delivered_at_check check ((delivered_at is not null) = (status = 'delivered'))
 );
 comment on table events.webhook_deliveries is E'@typeid wdel\nAn event on its way to a subscriber, and what the receiver answered.';
-comment on column events.webhook_deliveries.event_id is 'The event. It may be gone by now: events are dropped by the month.';
+comment on column events.webhook_deliveries.event_id is E'@typeid evt\nThe event. It may be gone by now: events are dropped by the month.';
 comment on column events.webhook_deliveries.event_type is 'Type of the event.';
 comment on column events.webhook_deliveries.payload is 'What is sent, fixed when the event happened: every attempt sends the same.';
 comment on column events.webhook_deliveries.response_status is 'HTTP status of the last answer.';
