@@ -9,22 +9,28 @@ begin
   elsif tg_op = 'DELETE' then
     v_contacts := array(select distinct contact_id from old_rows where is_primary and channel in ('email', 'phone', 'sms'));
   else
-    v_contacts := array(select contact_id from new_rows union select contact_id from old_rows);
+    v_contacts := array(
+      select contact_id from new_rows where is_primary and channel in ('email', 'phone', 'sms')
+      union select contact_id from old_rows where is_primary and channel in ('email', 'phone', 'sms'));
   end if;
   if cardinality(v_contacts) = 0 then
     return null;
   end if;
-  update crm.contacts c set primary_email = p.email, primary_phone_e164 = p.phone
-  from (
-    select t.id,
-      (select i.identifier from crm.channel_identifiers i where i.tenant_id = app.tenant_id() and i.contact_id = t.id
-        and i.channel = 'email' and i.is_primary and i.deleted_at is null) as email,
-      (select i.identifier from crm.channel_identifiers i where i.tenant_id = app.tenant_id() and i.contact_id = t.id
-        and i.channel in ('phone', 'sms') and i.is_primary and i.deleted_at is null order by i.channel limit 1) as phone
-    from unnest(v_contacts) t (id)
-  ) p
-  where c.tenant_id = app.tenant_id() and c.id = p.id
-    and (c.primary_email, c.primary_phone_e164) is distinct from (p.email, p.phone);
+  -- All contacts in one pass, planned for this very array: with a look-up for each contact, statistics that do not know the
+  -- tenant yet made a bulk insert quadratic.
+  execute $sql$
+    update crm.contacts c set primary_email = p.email, primary_phone_e164 = p.phone
+    from unnest($1) t (id)
+    left join (
+      select i.contact_id, max(i.identifier) filter (where i.channel = 'email') as email,
+        coalesce(max(i.identifier) filter (where i.channel = 'phone'), max(i.identifier) filter (where i.channel = 'sms')) as phone
+      from crm.channel_identifiers i
+      where i.tenant_id = app.tenant_id() and i.contact_id = any ($1) and i.is_primary and i.deleted_at is null
+      group by i.contact_id
+    ) p on p.contact_id = t.id
+    where c.tenant_id = app.tenant_id() and c.id = any ($1) and c.id = t.id
+      and (c.primary_email, c.primary_phone_e164) is distinct from (p.email, p.phone)
+  $sql$ using v_contacts;
   return null;
 end
 $$;

@@ -19,9 +19,10 @@ export async function seedCrm(seed: TenantSeed): Promise<void> {
   await seedMerges(seed);
 }
 
-/** Merges that were a mistake: history without anything to move. */
+/** A merge that was a mistake: history without anything to move. */
 async function seedMerges({ random, until, people: members, copy, ids }: TenantSeed): Promise<void> {
   const [winner, loser] = ids.get("crm.contacts")!;
+  if (!loser) return;
   const actor = members[0]!.actorId;
   await copy("crm.merges", [
     {
