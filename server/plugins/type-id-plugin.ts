@@ -1,5 +1,5 @@
 import type { PgCodec } from "postgraphile/@dataplan/pg";
-import { TYPES } from "postgraphile/@dataplan/pg";
+import { listOfCodec, TYPES } from "postgraphile/@dataplan/pg";
 import { sql } from "postgraphile/pg-sql2";
 import { decodeTypeId, encodeTypeId, parseTypeId } from "../../lib/type-id.ts";
 
@@ -57,8 +57,8 @@ function prefixOfColumn(pgClass: any, pgAttribute: any): string | undefined {
 
 /**
  * Shows ids as TypeIDs wherever they occur: the `id` of a table tagged `@typeid <prefix>`, every foreign key to it, and
- * every argument of a function named after it (`list_id`, `plan_id`) or told by the function's own `@typeid <prefix>`;
- * reads them back wherever they are given.
+ * every argument of a function named after it (`list_id`, `plan_id`, `step_ids`) or told by the function's own
+ * `@typeid <prefix>`; reads them back wherever they are given.
  */
 export const TypeIdPlugin: GraphileConfig.Plugin = {
   name: "TypeIdPlugin",
@@ -74,16 +74,19 @@ export const TypeIdPlugin: GraphileConfig.Plugin = {
       async pgProcedures_PgResourceOptions(info: any, { serviceName, resourceOptions }: any) {
         const { introspection } = await info.helpers.pgIntrospection.getService(serviceName);
         for (const parameter of resourceOptions.parameters ?? []) {
-          if (parameter.codec !== TYPES.uuid || !parameter.name?.endsWith("_id")) continue;
-          const name = parameter.name.slice(0, -"_id".length);
+          const isList = parameter.codec.arrayOfCodec === TYPES.uuid;
+          if (!isList && parameter.codec !== TYPES.uuid) continue;
+          const name = (isList ? /^(.+)_ids$/ : /^(.+)_id$/).exec(parameter.name ?? "")?.[1];
+          if (name === undefined) continue;
           const tagged = introspection.classes.filter(prefixOfClass);
           // `list_import_id` names the table; `export_id` of exp_… and `plan_id` of plan_… name the kind of TypeID.
           const target =
             tagged.find((each: any) => singularOf(info, each.relname) === name) ??
-            tagged.find((each: any) => name.startsWith(prefixOfClass(each)));
+            tagged.find((each: any) => name.startsWith(prefixOfClass(each)!));
           // `winner_id` is named after what it does; the function's comment says what it is the id of.
           const prefix: unknown = prefixOfClass(target) ?? resourceOptions.extensions?.tags?.typeid;
-          if (typeof prefix === "string") parameter.codec = typeIdCodec(prefix);
+          if (typeof prefix !== "string") continue;
+          parameter.codec = isList ? listOfCodec(typeIdCodec(prefix) as any) : typeIdCodec(prefix);
         }
       },
     },

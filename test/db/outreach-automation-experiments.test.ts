@@ -143,7 +143,7 @@ test("a winner is chosen once, by managers, after the experiment began", () =>
     expect(await refusal(client, choose, [variants[0]])).toMatchObject({
       message: 'Experiment "Which greeting" has its winner already.',
     });
-    expect(await refusal(client, choose, [id])).toMatchObject({ code: "RH002", column: "variantId" });
+    expect(await refusal(client, choose, [id])).toMatchObject({ code: "RH002", column: "stepExperimentVariantId" });
     await become(client, "system");
     expect(await refusal(client, "update outreach.step_experiment_variants set is_winner = true")).toMatchObject({
       constraint: "step_experiment_variants_is_winner_key",
