@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:24bc8a3f82583d8aba9f12a851cf63fef326e68e
+--! Hash: sha1:7e3c4982a7db8a1cd2ee1da1246d6b2da01c9861
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -2861,22 +2861,28 @@ begin
   elsif tg_op = 'DELETE' then
     v_contacts := array(select distinct contact_id from old_rows where is_primary and channel in ('email', 'phone', 'sms'));
   else
-    v_contacts := array(select contact_id from new_rows union select contact_id from old_rows);
+    v_contacts := array(
+      select contact_id from new_rows where is_primary and channel in ('email', 'phone', 'sms')
+      union select contact_id from old_rows where is_primary and channel in ('email', 'phone', 'sms'));
   end if;
   if cardinality(v_contacts) = 0 then
     return null;
   end if;
-  update crm.contacts c set primary_email = p.email, primary_phone_e164 = p.phone
-  from (
-    select t.id,
-      (select i.identifier from crm.channel_identifiers i where i.tenant_id = app.tenant_id() and i.contact_id = t.id
-        and i.channel = 'email' and i.is_primary and i.deleted_at is null) as email,
-      (select i.identifier from crm.channel_identifiers i where i.tenant_id = app.tenant_id() and i.contact_id = t.id
-        and i.channel in ('phone', 'sms') and i.is_primary and i.deleted_at is null order by i.channel limit 1) as phone
-    from unnest(v_contacts) t (id)
-  ) p
-  where c.tenant_id = app.tenant_id() and c.id = p.id
-    and (c.primary_email, c.primary_phone_e164) is distinct from (p.email, p.phone);
+  -- All contacts in one pass, planned for this very array: with a look-up for each contact, statistics that do not know the
+  -- tenant yet made a bulk insert quadratic.
+  execute $sql$
+    update crm.contacts c set primary_email = p.email, primary_phone_e164 = p.phone
+    from unnest($1) t (id)
+    left join (
+      select i.contact_id, max(i.identifier) filter (where i.channel = 'email') as email,
+        coalesce(max(i.identifier) filter (where i.channel = 'phone'), max(i.identifier) filter (where i.channel = 'sms')) as phone
+      from crm.channel_identifiers i
+      where i.tenant_id = app.tenant_id() and i.contact_id = any ($1) and i.is_primary and i.deleted_at is null
+      group by i.contact_id
+    ) p on p.contact_id = t.id
+    where c.tenant_id = app.tenant_id() and c.id = any ($1) and c.id = t.id
+      and (c.primary_email, c.primary_phone_e164) is distinct from (p.email, p.phone)
+  $sql$ using v_contacts;
   return null;
 end
 $$;
@@ -8118,22 +8124,22 @@ select ddl.trigger('outreach.step_experiment_variants', '_200_variant_on_update'
   'after update referencing old table as old_rows new table as new_rows for each statement execute function outreach.guard_experiment_variant()');
 --! EndIncluded outreach/guard_experiment.sql
 --! Included outreach/choose_experiment_winner.sql
-create or replace function outreach.choose_experiment_winner(variant_id uuid) returns outreach.step_experiments
+create or replace function outreach.choose_experiment_winner(step_experiment_variant_id uuid) returns outreach.step_experiments
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_variant outreach.step_experiment_variants;
   v_experiment outreach.step_experiments;
 begin
   select * into v_variant from outreach.step_experiment_variants v
-  where v.tenant_id = app.tenant_id() and v.id = choose_experiment_winner.variant_id and v.deleted_at is null;
+  where v.tenant_id = app.tenant_id() and v.id = choose_experiment_winner.step_experiment_variant_id and v.deleted_at is null;
   if not found then
-    perform app.raise('NOT_FOUND', format('There is no variant %s.', choose_experiment_winner.variant_id), 'variantId');
+    perform app.raise('NOT_FOUND', format('There is no variant %s.', choose_experiment_winner.step_experiment_variant_id), 'stepExperimentVariantId');
   end if;
   select * into v_experiment from outreach.step_experiments e
   where e.tenant_id = v_variant.tenant_id and e.id = v_variant.step_experiment_id for update;
   if v_experiment.status not in ('running', 'stopped') then
     perform app.raise('INVALID_STATE', format('Experiment "%s" %s.', v_experiment.name,
-      case v_experiment.status when 'draft' then 'has not begun: there is nothing to decide yet' else 'has its winner already' end), 'variantId');
+      case v_experiment.status when 'draft' then 'has not begun: there is nothing to decide yet' else 'has its winner already' end), 'stepExperimentVariantId');
   end if;
   update outreach.step_experiment_variants v set is_winner = true where v.tenant_id = v_variant.tenant_id and v.id = v_variant.id;
   update outreach.step_experiments e set status = 'decided' where e.tenant_id = v_experiment.tenant_id and e.id = v_experiment.id
