@@ -91,7 +91,9 @@ describe("a filter", () => {
     const { rows } = await database.admin.query(
       "select attname from pg_attribute where attrelid = 'lists.list_entries'::regclass and attnum > 0 and not attisdropped",
     );
-    const columns = rows.map((row) => row.attname).filter((name) => !["tenant_id", "deleted_at", "search_vector"].includes(name));
+    const columns = rows
+      .map((row) => row.attname)
+      .filter((name) => !["tenant_id", "deleted_at", "search_vector"].includes(name));
     expect([...entryFieldColumns].sort()).toEqual(columns.sort());
     for (const name of entryFieldApiNames) expect(await found({ [name]: { isNull: false } })).toBeDefined();
   });
