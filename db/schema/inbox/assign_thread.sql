@@ -2,6 +2,7 @@ create or replace function inbox.assign_thread(thread_id uuid, actor_id uuid def
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_thread inbox.inbox_threads;
+  v_now timestamptz;
 begin
   select * into v_thread from inbox.inbox_threads t
   where t.tenant_id = app.tenant_id() and t.id = assign_thread.thread_id and t.deleted_at is null for update;
@@ -17,11 +18,13 @@ begin
   if v_thread.assigned_to is not distinct from assign_thread.actor_id then
     return v_thread;
   end if;
-  update inbox.inbox_assignments a set unassigned_at = now()
+  -- The time at which it was this one's turn: a transaction that had to wait may have begun before the assignment it ends.
+  v_now := clock_timestamp();
+  update inbox.inbox_assignments a set unassigned_at = v_now
   where a.tenant_id = v_thread.tenant_id and a.thread_id = v_thread.id and a.unassigned_at is null;
   if assign_thread.actor_id is not null then
-    insert into inbox.inbox_assignments (tenant_id, thread_id, assigned_to, note)
-    values (v_thread.tenant_id, v_thread.id, assign_thread.actor_id, assign_thread.note);
+    insert into inbox.inbox_assignments (tenant_id, thread_id, assigned_to, note, assigned_at)
+    values (v_thread.tenant_id, v_thread.id, assign_thread.actor_id, assign_thread.note, v_now);
   end if;
   update inbox.inbox_threads t set assigned_to = assign_thread.actor_id
   where t.tenant_id = v_thread.tenant_id and t.id = v_thread.id returning * into v_thread;
