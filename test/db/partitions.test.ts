@@ -127,6 +127,14 @@ describe("a table that is cut into months", () => {
     expect(schema).not.toMatch(/AnalyticsEvents?(Default|Y2)|AuditLogs?(Default|Y2)|Events?(Default|Y20)/);
   });
 
+  test("is kept by the worker, and by no request", async () => {
+    expect(await keepPartitions(database.worker)).toEqual({ done: [], failed: [] });
+    for (const role of ["rowhouse_admin", "rowhouse_system"])
+      await asTenant(database, { tenantId, role }, async (client) => {
+        await expect(keep(client)).rejects.toMatchObject({ code: "42501" });
+      });
+  });
+
   test("forgets the rows of a tenant that is deleted, and no others", () =>
     rolledBack(async (client) => {
       const gone = await ask<string>(client, "select private.create_tenant('Gone', 'gone') as value");
