@@ -1,12 +1,21 @@
-import type { Pool } from "pg";
+import { escapeLiteral, type Pool } from "pg";
 import { RowhouseError } from "../../lib/errors.ts";
 import { hashPassword, passwordLengthMax, verifyPassword } from "../../lib/password.ts";
 import { withTransaction } from "../../lib/tenant-transaction.ts";
+import { currentRequest, currentSession } from "../http/request-scope.ts";
+import { pgSettings } from "./session.ts";
 
 /** The fewest characters a new password may have. */
 export const passwordLengthMin = 10;
 
-const begin = "begin; select set_config('role', 'rowhouse_identity', true)";
+/** Opens a transaction that may look at credentials; the claims tell the audit log who it was. */
+function begin(): string {
+  const { requestId, client } = currentRequest() ?? {};
+  const settings = pgSettings(currentSession(), { requestId, ipAddress: client?.ipAddress });
+  return `begin; select ${Object.entries({ ...settings, role: "rowhouse_identity" })
+    .map(([name, value]) => `set_config('${name}', ${escapeLiteral(value)}, true)`)
+    .join(", ")}`;
+}
 
 /**
  * Changes the password of a user who knows the present one, and ends all of their sessions but the one it is done in;
@@ -27,7 +36,7 @@ export async function changePassword(
     );
   }
   const ask = async <T>(sql: string, values: unknown[]): Promise<T> =>
-    withTransaction(pool, begin, async (client) => (await client.query<{ value: T }>(sql, values)).rows[0]!.value);
+    withTransaction(pool, begin(), async (client) => (await client.query<{ value: T }>(sql, values)).rows[0]!.value);
   const hash = await ask<string | null>("select private.password_hash($1) as value", [userId]);
   if (!(await verifyPassword(hash, currentPassword))) {
     throw new RowhouseError("FORBIDDEN", "The current password is wrong.", { field: "currentPassword" });

@@ -43,9 +43,10 @@ export function requestIdOf(sent: string | string[] | undefined): string {
   return typeof sent === "string" && saneId.test(sent) ? sent : randomUUID();
 }
 
-/** Where a request comes from: the peer of its connection, and what it calls itself. */
+/** Where a request comes from: the peer of its connection, without the name of a network card, and what it calls itself. */
 export function clientOf({ socket, headers }: IncomingMessage): ClientInfo {
-  return { ipAddress: socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, ""), userAgent: headers["user-agent"] };
+  const ipAddress = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "").replace(/%.*$/, "");
+  return { ipAddress, userAgent: headers["user-agent"] };
 }
 
 /** Opens the scope of a request and names its id in the response. */

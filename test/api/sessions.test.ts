@@ -195,6 +195,14 @@ describe("changePassword", () => {
     expect(code(await server.post(lists, { token: there.accessToken }))).toBe("UNAUTHENTICATED");
     expect((await server.post(lists, { token: here.accessToken })).data.lists.nodes).toHaveLength(1);
     expect(await logIn({ ...ann, password: "a new long password" })).toBeTruthy();
+    const { rows } = await server.database.admin.query(
+      `select action, new_values, user_id = entity_id as "isOwn", actor_id is not null as "hasActor", request_id is not null as "hasRequest",
+         host(ip_address) as ip
+       from audit.audit_logs where tenant_id = $1 and entity_type = 'user_credentials'`,
+      [ann.tenantId],
+    );
+    const entry = { action: "update", new_values: { password_hash: "[redacted]" }, ip: "127.0.0.1" };
+    expect(rows).toEqual([{ ...entry, isOwn: true, hasActor: true, hasRequest: true }]);
   });
 });
 
