@@ -1,12 +1,17 @@
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import {
-  buildSchema,
+  buildClientSchema,
+  getIntrospectionQuery,
   getNamedType,
+  type GraphQLArgument,
   type GraphQLField,
+  type GraphQLInputField,
   type GraphQLObjectType,
+  type GraphQLSchema,
+  getNullableType,
   isEnumType,
   isInputObjectType,
+  isListType,
   isNonNullType,
   isObjectType,
 } from "graphql";
@@ -18,14 +23,10 @@ import { type ForeignId, foreignFor, foreignInput } from "../support/foreign-ids
 import { createTenant, startGraphqlApi, type GraphqlApi, type Json, type Sender } from "../support/graphql-api.ts";
 import { insertRowOfEach, type RowIds } from "../support/rows.ts";
 
-const schema = buildSchema(readFileSync(new URL("../../server/schema.graphql", import.meta.url), "utf8"));
-const queries = Object.values(schema.getQueryType()!.getFields());
-const mutations = Object.values(schema.getMutationType()!.getFields()).filter(
-  // Signing in and out names no rows.
-  (field) => !["login", "refresh", "switchTenant", "changePassword"].includes(field.name) && field.args.length > 0,
-);
-const connections = queries.filter((field) => getNamedType(field.type).name.endsWith("Connection"));
-const lookups = queries.filter((field) => field.args.some((arg) => ["id", "rowId"].includes(arg.name)));
+let schema: GraphQLSchema;
+let mutations: GraphQLField<unknown, unknown>[];
+let connections: GraphQLField<unknown, unknown>[];
+let lookups: GraphQLField<unknown, unknown>[];
 
 let database: TestDatabase;
 let api: GraphqlApi;
@@ -37,25 +38,38 @@ let acme: Sender;
 let acmeRows: RowIds;
 /** The ids of acme's rows as clients write them. */
 let foreign: ForeignId[];
+/** And those of globex. */
+let own: ForeignId[];
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  api = await startGraphqlApi(database);
+  api = await startGraphqlApi(database, { ROWHOUSE_QUERY_COST_MAX: "100000" });
   admin = new pg.Client({ connectionString: database.adminUrl });
   await admin.connect();
   acme = await createTenant(database, "acme");
   globex = { ...(await createTenant(database, "globex")), role: "admin" };
   tables = await tenantTables(admin);
   acmeRows = await insertRowOfEach(admin, tables, acme.tenantId!);
-  await insertRowOfEach(admin, tables, globex.tenantId!);
+  const globexRows = await insertRowOfEach(admin, tables, globex.tenantId!);
   const { rows: tags } = await admin.query<{ name: string; prefix: string }>(
     `select c.oid::regclass::text as name, substring(obj_description(c.oid, 'pg_class') from '@typeid (\\w+)') as prefix
      from pg_class c where relkind in ('r', 'p') and not relispartition and obj_description(c.oid, 'pg_class') ~ '@typeid'`,
   );
-  foreign = tags.flatMap(({ name, prefix }) => {
-    const rowId = name === "iam.tenants" ? acme.tenantId : acmeRows.get(name);
-    return rowId ? [{ table: name, typeId: encodeTypeId(prefix, rowId), rowId }] : [];
-  });
+  const idsOf = (tenantId: string, ids: RowIds): ForeignId[] =>
+    tags.flatMap(({ name, prefix }) => {
+      const rowId = name === "iam.tenants" ? tenantId : ids.get(name);
+      return rowId ? [{ table: name, typeId: encodeTypeId(prefix, rowId), rowId }] : [];
+    });
+  foreign = idsOf(acme.tenantId!, acmeRows);
+  own = idsOf(globex.tenantId!, globexRows);
+  schema = buildClientSchema(await api.ask(globex, getIntrospectionQuery()));
+  const queries = Object.values(schema.getQueryType()!.getFields());
+  connections = queries.filter((field) => getNamedType(field.type).name.endsWith("Connection"));
+  lookups = queries.filter((field) => field.args.some((arg) => ["id", "rowId"].includes(arg.name)));
+  mutations = Object.values(schema.getMutationType()!.getFields()).filter(
+    // Signing in and out names no rows.
+    (field) => !["login", "refresh", "switchTenant", "changePassword"].includes(field.name) && field.args.length > 0,
+  );
 });
 
 afterAll(async () => {
@@ -87,7 +101,7 @@ test("no query finds a row of another tenant by its id", async () => {
 
 test("no list, filter, order, count or aggregate shows a row of another tenant", async () => {
   const strangers = new Set(foreign.flatMap(({ typeId, rowId }) => [typeId, rowId]));
-  let [orders, filters, aggregates] = [0, 0, 0];
+  let [orders, filters, aggregates, groups] = [0, 0, 0, 0];
   for (const field of connections) {
     const type = nodeType(field);
     const shownFields = Object.values(type.getFields())
@@ -113,33 +127,50 @@ test("no list, filter, order, count or aggregate shows a row of another tenant",
 
     const filter = field.args.find((arg) => arg.name === "filter");
     const filterType = filter && getNamedType(filter.type);
-    if (isInputObjectType(filterType) && filterType.getFields()["id"]) {
+    const idFields = isInputObjectType(filterType)
+      ? Object.values(filterType.getFields()).filter((each) => getNamedType(each.type).name === "IDFilter")
+      : [];
+    const byForeignIds = idFields.map(({ name }) => {
+      const { typeId } = foreignFor(foreign, name === "id" ? type.name : name);
+      return `${name}: ${field.name}${args(`filter: { ${name}: { in: ["${typeId}"] } }`)} { totalCount estimatedCount }`;
+    });
+    for (const [name, found] of await askAll(byForeignIds)) {
       filters++;
-      const { typeId } = foreignFor(foreign, type.name);
-      const found = await api.send(
-        globex,
-        `query($id: ID!) { page: ${field.name}${args("filter: { id: { equalTo: $id } }")} { totalCount } }`,
-        {
-          id: typeId,
-        },
-      );
-      expect(found.data?.page?.totalCount ?? 0).toBe(0);
+      expect({ field: field.name, name, ...found }).toMatchObject({ totalCount: 0, estimatedCount: 0 });
     }
     const order = field.args.find((arg) => arg.name === "orderBy");
     const orderType = order && getNamedType(order.type);
-    for (const value of isEnumType(orderType) ? orderType.getValues() : []) {
+    const byOrder = (isEnumType(orderType) ? orderType.getValues() : []).map(
+      ({ name }) => `${name}: ${field.name}${args(`orderBy: [${name}]`)} { nodes { ${node} } }`,
+    );
+    for (const [, { nodes }] of await askAll(byOrder)) {
       orders++;
-      const ordered = await page("orderBy: $by", { by: [value.name] }, `($by: ${String(order!.type)})`);
-      expect(ordered.nodes.map((each: Json) => JSON.stringify(each)).sort()).toEqual(shown);
+      expect(nodes.map((each: Json) => JSON.stringify(each)).sort()).toEqual(shown);
     }
-    const counted = (getNamedType(field.type) as GraphQLObjectType).getFields()["aggregates"];
-    if (counted && type.getFields()["rowId"] && !search) {
+    const counted = (getNamedType(field.type) as GraphQLObjectType).getFields();
+    if (search) continue;
+    if (counted["aggregates"]) {
       aggregates++;
-      const sums = await api.ask(globex, `{ page: ${field.name}${args("")} { aggregates { distinctCount { id } } } }`);
-      expect({ field: field.name, count: Number(sums.page.aggregates.distinctCount.id) }).toEqual({
+      const sums = await api.ask(globex, `{ page: ${field.name} { estimatedCount aggregates { count } } }`);
+      expect({ field: field.name, ...sums.page }).toEqual({
         field: field.name,
-        count: shown.length,
+        estimatedCount: shown.length,
+        aggregates: { count: shown.length },
       });
+    }
+    const groupBy = getNamedType(counted["groupedAggregates"]?.args[0]?.type);
+    // The spans of one time differ in nothing but their length.
+    const byGroup = isEnumType(groupBy)
+      ? groupBy
+          .getValues()
+          .filter(({ name }) => !/_TRUNCATED_TO_(?!DAY)/.test(name))
+          .map(({ name }) => `${name}: ${field.name} { groupedAggregates(groupBy: ${name}) { keys count } }`)
+      : [];
+    for (const [name, { groupedAggregates }] of await askAll(byGroup)) {
+      groups++;
+      const count = groupedAggregates.reduce((sum: number, each: Json) => sum + each.count, 0);
+      expect({ field: field.name, name, count }).toEqual({ field: field.name, name, count: shown.length });
+      for (const key of groupedAggregates.flatMap(({ keys }: Json) => keys)) expect(strangers.has(key)).toBe(false);
     }
   }
   const fields = Object.values(schema.getTypeMap()).flatMap((type) =>
@@ -147,8 +178,52 @@ test("no list, filter, order, count or aggregate shows a row of another tenant",
   );
   console.log(
     `isolation: ${tables.length} tables, ${connections.length} connections, ${filters} filters, ${orders} orders, ` +
-      `${aggregates} aggregates, ${lookups.length} look-ups, ${mutations.length} mutations; the API has ${fields.length} fields`,
+      `${aggregates} aggregates, ${groups} groupings, ${lookups.length} look-ups, ${mutations.length} mutations; the API has ${fields.length} fields`,
   );
+});
+
+/** Asks for fields under aliases, twenty at a time; those that are refused are left out. */
+async function askAll(fields: readonly string[]): Promise<[string, Json][]> {
+  const found: [string, Json][] = [];
+  for (let from = 0; from < fields.length; from += 20) {
+    const { data } = await api.send(globex, `{ ${fields.slice(from, from + 20).join(" ")} }`);
+    found.push(...Object.entries<Json>(data ?? {}).filter(([, value]) => value !== null));
+  }
+  return found;
+}
+
+test("no row that is created refers to a row of another tenant by what is nested in it", async () => {
+  const before = await snapshot();
+  const refused: string[] = [];
+  for (const field of mutations) {
+    const [slot] = Object.values(inputFields(field.args[0]!));
+    if (!/^create/.test(field.name) || !slot) continue;
+    const isMany = isListType(getNullableType(slot.type));
+    for (const nested of Object.values(inputFields(slot))) {
+      const reference = Object.values(inputFields(nested)).find((each) => getNamedType(each.type).name === "ID");
+      if (!getNamedType(nested.type).name.endsWith("NestedInput") || !reference) continue;
+      const child = foreignInput(own, nested, slot.name) as object[];
+      const target = foreignFor(foreign, reference.name === "id" ? nested.name : reference.name);
+      const required = Object.values(inputFields(slot)).filter(({ type }) => isNonNullType(type));
+      const row = {
+        ...Object.fromEntries(required.map((each) => [each.name, foreignInput(own, each, slot.name)])),
+        [nested.name]: [{ ...child[0], [reference.name]: target.typeId }],
+      };
+      const input = { [slot.name]: isMany ? [row] : row };
+      const document = `mutation ($input: ${String(field.args[0]!.type)}) { outcome: ${field.name}(input: $input) { __typename } }`;
+      const { errors } = await api.send(globex, document, { input });
+      const { code, field: path } = errors?.[0]?.extensions ?? {};
+      refused.push(`${code} ${path}`);
+      const expected = `VALIDATION_FAILED ${slot.name}${isMany ? ".0" : ""}.${nested.name}.0`;
+      expect({ nested: nested.name, refusal: `${code} ${path}` }).toEqual({
+        nested: nested.name,
+        refusal: expect.stringContaining(expected),
+      });
+    }
+  }
+  expect(refused.length).toBeGreaterThan(5);
+  console.log(`isolation: ${refused.length} nested references`);
+  expect(await snapshot()).toEqual(before);
 });
 
 test("no mutation changes, takes or refers to a row of another tenant", async () => {
@@ -187,6 +262,11 @@ async function snapshot(): Promise<Record<string, string[]>> {
 function nodeType(field: GraphQLField<unknown, unknown>): GraphQLObjectType {
   const connection = getNamedType(field.type) as GraphQLObjectType;
   return getNamedType(connection.getFields()["nodes"]!.type) as GraphQLObjectType;
+}
+
+function inputFields(slot: GraphQLArgument | GraphQLInputField): Record<string, GraphQLInputField> {
+  const type = getNamedType(slot.type);
+  return isInputObjectType(type) ? type.getFields() : {};
 }
 
 function payloadFields(field: GraphQLField<unknown, unknown>): string[] {
