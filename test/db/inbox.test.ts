@@ -38,7 +38,6 @@ const message = (client: PoolClient, thread_id: string, row: Record<string, unkn
     direction: "inbound",
     channel: "email",
     body: "Hello",
-    sent_by: null,
     ...row,
   });
 
@@ -126,8 +125,8 @@ describe("the counts of a conversation", () => {
       const { id } = await threadOf(client);
       const first = await message(client, id, { sent_at: day(2) });
       const late = await message(client, id, { sent_at: day(1) });
-      await message(client, id, { direction: "outbound", sent_by: actorId, sent_at: day(3) });
-      await message(client, id, { direction: "internal", sent_by: actorId, sent_at: day(4) });
+      await message(client, id, { direction: "outbound", sent_at: day(3) });
+      await message(client, id, { direction: "internal", sent_at: day(4) });
       expect(await countsOf(client, id)).toEqual({ all: 4, unread: 2, latest: day(4) });
       const set = (what: string, messageId: string) =>
         client.query(`update inbox.inbox_messages set ${what} where id = $1`, [messageId]);
@@ -169,8 +168,8 @@ describe("the counts of a conversation", () => {
         return { updates: (await updates()) - before, counts: rows };
       };
       expect(
-        await run(`insert into inbox.inbox_messages (thread_id, direction, channel, body, sent_by)
-          select t.id, 'inbound', 'email', 'Hello', null from inbox.inbox_threads t, generate_series(1, 400)`),
+        await run(`insert into inbox.inbox_messages (thread_id, direction, channel, body)
+          select t.id, 'inbound', 'email', 'Hello' from inbox.inbox_threads t, generate_series(1, 400)`),
       ).toEqual({ updates: 5, counts: [{ all: 400, unread: 400 }] });
       expect(await run("update inbox.inbox_messages set read_at = now()")).toEqual({
         updates: 5,
@@ -207,17 +206,20 @@ describe("the counts of a conversation", () => {
       const { id } = await threadOf(client);
       await message(client, id, { external_id: "abc" });
       await message(client, id, { external_id: "abc", channel: "sms" });
-      const again = `insert into inbox.inbox_messages (thread_id, direction, channel, body, external_id, sent_by)
-        values ($1, 'inbound', 'email', 'Hello', 'abc', null)`;
+      const again = `insert into inbox.inbox_messages (thread_id, direction, channel, body, external_id)
+        values ($1, 'inbound', 'email', 'Hello', 'abc')`;
       expect(await refusal(client, again, [id])).toMatchObject({ constraint: "inbox_messages_external_id_key" });
       expect((await countsOf(client, id)).all).toBe(2);
     }));
 
-  test("know no message of a contact that an actor wrote", () =>
+  test("tell who of us wrote a message, and of nobody when the contact did, whoever writes it down", () =>
     as("member", async (client) => {
       const { id } = await threadOf(client);
-      const sql = `insert into inbox.inbox_messages (thread_id, direction, channel, body) values ($1, 'inbound', 'email', 'x')`;
-      expect(await refusal(client, sql, [id])).toMatchObject({ constraint: "inbox_messages_sent_by_check" });
+      expect((await message(client, id, { direction: "outbound" })).sent_by).toBe(actorId);
+      expect((await message(client, id)).sent_by).toBeNull();
+      const sql = `insert into inbox.inbox_messages (thread_id, direction, channel, body, sent_by)
+        values ($1, 'outbound', 'email', 'x', $2)`;
+      expect(await refusal(client, sql, [id, actorId])).toMatchObject({ code: "42501" });
     }));
 });
 

@@ -36,5 +36,5 @@ create index if not exists inbox_messages_sent_at_idx on inbox.inbox_messages (t
 select ddl.foreign_key('inbox.inbox_messages', 'thread_id', 'inbox.inbox_threads', 'cascade', p_index => false);
 select ddl.foreign_key('inbox.inbox_messages', 'sent_by', 'iam.actors', 'set null');
 comment on constraint inbox_messages_thread_id_fkey on inbox.inbox_messages is E'@foreignFieldName messages\n@fieldName thread';
-select ddl.tenant_table('inbox.inbox_messages', p_insert => '{thread_id,direction,channel,subject,body,body_html,attachments,external_id,sender_address,sent_by,sent_at}',
+select ddl.tenant_table('inbox.inbox_messages', p_insert => '{thread_id,direction,channel,subject,body,body_html,attachments,external_id,sender_address,sent_at}',
   p_update => '{read_at}');

@@ -7,6 +7,7 @@ grant usage on schema inbox to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include inbox/inbox_sla_policies.sql
 --!include inbox/inbox_threads.sql
 --!include inbox/inbox_messages.sql
+--!include inbox/stamp_author.sql
 --!include inbox/inbox_messages_message.sql
 --!include inbox/inbox_messages_search.sql
 --!include inbox/count_thread_messages.sql
