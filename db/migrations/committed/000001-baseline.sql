@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:7e3c4982a7db8a1cd2ee1da1246d6b2da01c9861
+--! Hash: sha1:96f04e90b60637eb08e99e8bcfdebe6651bf1222
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -556,21 +556,31 @@ comment on function ddl.searchable(regclass, text, text, text[], integer) is
   'Makes a table searchable: a vector of weighted words with its index, an index of trigrams over a text for what is spelt alike (or null, where the vector has app.search_sounds() in it), a query search_<table> in the API, and highlights of the named columns. A larger pending list (in KiB) makes mass imports cheaper, and a search right after one dearer.';
 --! EndIncluded ddl/searchable.sql
 --! Included ddl/audit.sql
-create or replace function ddl.audit(p_table regclass, p_redacted text[] default '{}', p_scope text default 'tenant_id', p_ignored text[] default '{}') returns void
+create or replace function ddl.audit(
+  p_table regclass, p_redacted text[] default '{}', p_scope text default 'tenant_id', p_ignored text[] default '{}', p_entity text default 'id'
+) returns void
 language plpgsql set search_path to pg_catalog as $$
 declare
   v_event text;
+  v_unknown text;
 begin
+  -- A name that is spelled wrong would let a secret through.
+  select string_agg(n, ', ') into v_unknown
+  from unnest(p_redacted || p_ignored || p_entity || case when p_scope <> 'membership' then array[p_scope] else '{}' end) n
+  where not exists (select from pg_attribute where attrelid = p_table and attname = n and attnum > 0 and not attisdropped);
+  if v_unknown is not null then
+    raise exception '% has no column %', p_table, v_unknown;
+  end if;
   foreach v_event in array array['insert', 'update', 'delete'] loop
     perform ddl.trigger(p_table, '_900_audit_on_' || v_event, format(
-      'after %s referencing %s for each statement execute function audit.record_change(%L, %L, %L)', v_event,
+      'after %s referencing %s for each statement execute function audit.record_change(%L, %L, %L, %L)', v_event,
       case v_event when 'insert' then 'new table as new_rows' when 'delete' then 'old table as old_rows'
-        else 'old table as old_rows new table as new_rows' end, p_scope, p_redacted, p_ignored));
+        else 'old table as old_rows new table as new_rows' end, p_scope, p_redacted, p_ignored, p_entity));
   end loop;
 end
 $$;
-comment on function ddl.audit(regclass, text[], text, text[]) is
-  'Writes every change of a table to the audit log: the values that changed, with the named columns redacted. The scope is the column that names the tenant, or "membership" for users; ignored columns are counters and the like that tell nothing.';
+comment on function ddl.audit(regclass, text[], text, text[], text) is
+  'Writes every change of a table to the audit log: the values that changed, with the named columns redacted. The scope is the column that names the tenant, or "membership" for what belongs to a user; ignored columns are counters and the like that tell nothing; the entity is the column that tells which row it is.';
 --! EndIncluded ddl/audit.sql
 --! EndIncluded ddl/index.sql
 --! Included app/index.sql
@@ -8579,9 +8589,21 @@ create index if not exists inbox_messages_sent_at_idx on inbox.inbox_messages (t
 select ddl.foreign_key('inbox.inbox_messages', 'thread_id', 'inbox.inbox_threads', 'cascade', p_index => false);
 select ddl.foreign_key('inbox.inbox_messages', 'sent_by', 'iam.actors', 'set null');
 comment on constraint inbox_messages_thread_id_fkey on inbox.inbox_messages is E'@foreignFieldName messages\n@fieldName thread';
-select ddl.tenant_table('inbox.inbox_messages', p_insert => '{thread_id,direction,channel,subject,body,body_html,attachments,external_id,sender_address,sent_by,sent_at}',
+select ddl.tenant_table('inbox.inbox_messages', p_insert => '{thread_id,direction,channel,subject,body,body_html,attachments,external_id,sender_address,sent_at}',
   p_update => '{read_at}');
 --! EndIncluded inbox/inbox_messages.sql
+--! Included inbox/stamp_author.sql
+create or replace function inbox.stamp_author() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  new.sent_by := null;
+  return new;
+end
+$$;
+comment on function inbox.stamp_author() is 'A message of the contact has no author of ours, whoever is signed in as it is written down.';
+select ddl.trigger('inbox.inbox_messages', '_300_author',
+  $$before insert for each row when (new.direction = 'inbound' and new.sent_by is not null) execute function inbox.stamp_author()$$);
+--! EndIncluded inbox/stamp_author.sql
 --! Included inbox/inbox_messages_message.sql
 -- A message of a conversation that went out is a message of outreach, too.
 select ddl.foreign_key('inbox.inbox_messages', 'message_id', 'outreach.messages', 'set null');
@@ -8778,6 +8800,7 @@ create or replace function inbox.assign_thread(thread_id uuid, actor_id uuid def
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_thread inbox.inbox_threads;
+  v_now timestamptz;
 begin
   select * into v_thread from inbox.inbox_threads t
   where t.tenant_id = app.tenant_id() and t.id = assign_thread.thread_id and t.deleted_at is null for update;
@@ -8793,11 +8816,13 @@ begin
   if v_thread.assigned_to is not distinct from assign_thread.actor_id then
     return v_thread;
   end if;
-  update inbox.inbox_assignments a set unassigned_at = now()
+  -- The time at which it was this one's turn: a transaction that had to wait may have begun before the assignment it ends.
+  v_now := clock_timestamp();
+  update inbox.inbox_assignments a set unassigned_at = v_now
   where a.tenant_id = v_thread.tenant_id and a.thread_id = v_thread.id and a.unassigned_at is null;
   if assign_thread.actor_id is not null then
-    insert into inbox.inbox_assignments (tenant_id, thread_id, assigned_to, note)
-    values (v_thread.tenant_id, v_thread.id, assign_thread.actor_id, assign_thread.note);
+    insert into inbox.inbox_assignments (tenant_id, thread_id, assigned_to, note, assigned_at)
+    values (v_thread.tenant_id, v_thread.id, assign_thread.actor_id, assign_thread.note, v_now);
   end if;
   update inbox.inbox_threads t set assigned_to = assign_thread.actor_id
   where t.tenant_id = v_thread.tenant_id and t.id = v_thread.id returning * into v_thread;
@@ -9217,46 +9242,56 @@ select ddl.partition_by_month('audit.audit_logs', interval '2 years');
 --! EndIncluded audit/audit_logs.sql
 --! Included audit/record_change.sql
 set local role rowhouse_definer;
-create or replace function private.changed_values(p_row jsonb, p_other jsonb, p_redacted text[], p_ignored text[]) returns jsonb
-language sql immutable parallel safe
-begin atomic
-  -- What a secret was is left out, that it changed is not; nothing is still nothing.
-  select jsonb_object_agg(v.key, case when v.key = any (p_redacted) and v.value <> 'null' then '"[redacted]"' else v.value end)
-  from jsonb_each(p_row) v
-  where v.key <> all (p_ignored) and v.value is distinct from coalesce(p_other -> v.key, 'null');
-end;
-comment on function private.changed_values(jsonb, jsonb, text[], text[]) is
-  'The values of a row that differ from another one, without those that tell nothing, secrets redacted; null when there are none.';
-revoke all on function private.changed_values(jsonb, jsonb, text[], text[]) from public;
-
-create or replace function private.write_audit_logs(p_table text, p_scope text, p_redacted text[], p_ignored text[], p_old jsonb[], p_new jsonb[]) returns void
+create or replace function private.write_audit_logs(
+  p_table text, p_scope text, p_redacted text[], p_ignored text[], p_entity text, p_old jsonb[], p_new jsonb[]
+) returns void
 language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  -- A header may say anything; what is no address must not undo the change itself.
+  v_ip text := nullif(current_setting('rowhouse.ip', true), '');
+  v_ip_address inet := case when pg_input_is_valid(v_ip, 'inet') then v_ip::inet end;
 begin
   insert into audit.audit_logs (tenant_id, action, entity_type, entity_id, old_values, new_values, actor_id, user_id, ip_address, request_id)
   select t.id, case
       when o is null then 'create' when n is null then 'delete'
       when n ->> 'deleted_at' is not null and o ->> 'deleted_at' is null then 'delete'
       when n ->> 'deleted_at' is null and o ->> 'deleted_at' is not null then 'restore' else 'update' end,
-    p_table, (coalesce(n, o) ->> 'id')::uuid, c.old_values, c.new_values, app.actor_id(), app.user_id(),
-    nullif(current_setting('rowhouse.ip', true), '')::inet, nullif(current_setting('rowhouse.request_id', true), '')
-  from unnest(p_old, p_new) r (o, n)
-  cross join lateral (select private.changed_values(o, n, p_redacted, p_ignored) as old_values, private.changed_values(n, o, p_redacted, p_ignored) as new_values) c
-  -- A tenant and a user have no column that names the tenant: a user's change is told to each tenant they belong to.
+    p_table, r.entity_id, c.old_values, c.new_values,
+    -- An actor is somebody within one tenant; to others, the user says who it was.
+    case when t.id = coalesce(app.tenant_id_or_null(), t.id) then app.actor_id() end, app.user_id(), v_ip_address,
+    nullif(current_setting('rowhouse.request_id', true), '')
+  from (select o, n, (coalesce(n, o) ->> p_entity)::uuid as entity_id from unnest(p_old, p_new) u (o, n)) r
+  -- What a secret was is left out, that it changed is not; nothing is still nothing.
+  cross join lateral (
+    select
+      jsonb_object_agg(v.key, case when v.is_secret and v.was <> 'null' then '"[redacted]"' else v.was end) filter (where v.was is not null) as old_values,
+      jsonb_object_agg(v.key, case when v.is_secret and v.is_now <> 'null' then '"[redacted]"' else v.is_now end) filter (where v.is_now is not null) as new_values
+    from (
+      select k as key, k = any (p_redacted) as is_secret,
+        case when o is not null then coalesce(o -> k, 'null') end as was, case when n is not null then coalesce(n -> k, 'null') end as is_now
+      from jsonb_object_keys(coalesce(n, o)) k where k <> all (p_ignored)
+    ) v
+    where coalesce(v.was, 'null') <> coalesce(v.is_now, 'null')
+  ) c
+  -- A user has no column that names the tenant: a change is told to each tenant they belong to; to the one in which it
+  -- is made when there is none.
   cross join lateral (
     select (coalesce(n, o) ->> p_scope)::uuid as id where p_scope <> 'membership'
     union all
-    select m.tenant_id from iam.memberships m
-    where p_scope = 'membership' and m.user_id = (coalesce(n, o) ->> 'id')::uuid and m.deleted_at is null
+    select m.tenant_id from iam.memberships m where p_scope = 'membership' and m.user_id = r.entity_id and m.deleted_at is null
+    union all
+    select app.tenant_id_or_null() where p_scope = 'membership' and app.tenant_id_or_null() is not null
+      and not exists (select from iam.memberships m where m.user_id = r.entity_id and m.deleted_at is null)
   ) t
   where (c.old_values is not null or c.new_values is not null)
     -- The end of a whole tenant takes its log with it.
     and (n is not null or exists (select from iam.tenants k where k.id = t.id));
 end
 $$;
-comment on function private.write_audit_logs(text, text, text[], text[], jsonb[], jsonb[]) is
+comment on function private.write_audit_logs(text, text, text[], text[], text, jsonb[], jsonb[]) is
   'Writes what changed between rows before and after. Crosses tenants: a user is one person in all of them, and set-up commands have no claims.';
-grant execute on function private.write_audit_logs(text, text, text[], text[], jsonb[], jsonb[]) to rowhouse_owner;
-revoke all on function private.write_audit_logs(text, text, text[], text[], jsonb[], jsonb[]) from public;
+grant execute on function private.write_audit_logs(text, text, text[], text[], text, jsonb[], jsonb[]) to rowhouse_owner;
+revoke all on function private.write_audit_logs(text, text, text[], text[], text, jsonb[], jsonb[]) from public;
 set local role rowhouse_owner;
 
 create or replace function audit.record_change() returns trigger
@@ -9265,19 +9300,22 @@ declare
   v_old jsonb[];
   v_new jsonb[];
   v_ignored text[] := array['tenant_id', 'created_at', 'updated_at'] || tg_argv[2]::text[];
+  v_entity text := tg_argv[3];
 begin
   if tg_op = 'INSERT' then
     select array_agg(to_jsonb(n)) into v_new from new_rows n;
   elsif tg_op = 'DELETE' then
     select array_agg(to_jsonb(o)) into v_old from old_rows o;
   else
-    -- Rows that stayed as they were are not looked at further.
-    select array_agg(p.o), array_agg(p.n) into v_old, v_new
-    from (select to_jsonb(o) as o, to_jsonb(n) as n from old_rows o join new_rows n on n.id = o.id) p
-    where p.o - v_ignored <> p.n - v_ignored;
+    -- Rows that stayed as they were are not looked at further. One whose key changed is one row less and one row more.
+    select array_agg(o.row), array_agg(n.row) into v_old, v_new
+    from (select to_jsonb(r) as row from old_rows r) o
+    full join (select to_jsonb(r) as row from new_rows r) n
+      on n.row ->> v_entity = o.row ->> v_entity and coalesce(n.row ->> 'tenant_id', '') = coalesce(o.row ->> 'tenant_id', '')
+    where o.row - v_ignored is distinct from n.row - v_ignored;
   end if;
   if v_old is not null or v_new is not null then
-    perform private.write_audit_logs(tg_table_name, tg_argv[0], tg_argv[1]::text[], v_ignored, v_old, v_new);
+    perform private.write_audit_logs(tg_table_name, tg_argv[0], tg_argv[1]::text[], v_ignored, v_entity, v_old, v_new);
   end if;
   return null;
 end
@@ -9285,19 +9323,26 @@ $$;
 comment on function audit.record_change() is 'Writes what a statement changed to the audit log, set-wise.';
 --! EndIncluded audit/record_change.sql
 --! Included audit/audited_tables.sql
--- Every sensitive table: who may do what, where data goes, what is let through, what people agreed to.
+-- Every sensitive table: who may do what, where data goes, what is let through, what people agreed to. Ignored is what is
+-- written as the row is used, such as counters.
 select ddl.audit('iam.tenants', p_scope => 'id');
 select ddl.audit('iam.users', p_scope => 'membership');
 select ddl.audit('iam.memberships');
 select ddl.audit('iam.api_keys', p_ignored => '{last_used_at}');
 select ddl.audit('iam.invitations');
-select ddl.audit('lists.connections');
+select ddl.audit('lists.connections', p_ignored => '{last_tested_at,last_test_error,last_used_at}');
 select ddl.audit('lists.export_jobs', p_ignored => '{row_count,byte_count,total_count}');
 select ddl.audit('lists.filter_rules');
 select ddl.audit('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at}');
 select ddl.audit('pipeline.webhook_sources', p_redacted => '{path_token}');
-select ddl.audit('events.webhook_subscriptions');
+select ddl.audit('events.webhook_subscriptions', p_ignored => '{failure_count}');
 select ddl.audit('crm.contact_consents');
+
+-- What a secret is stays unknown, that it was set or replaced does not.
+select ddl.audit('private.user_credentials', '{password_hash}', p_scope => 'membership', p_entity => 'user_id');
+select ddl.audit('private.connection_secrets', '{ciphertext}', p_entity => 'connection_id');
+select ddl.audit('private.webhook_source_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_source_id');
+select ddl.audit('private.webhook_subscription_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_subscription_id');
 --! EndIncluded audit/audited_tables.sql
 --! EndIncluded audit/index.sql
 --! EndIncluded index.sql
