@@ -4,9 +4,13 @@ import type { TenantSeed } from "./tenant-seed.ts";
 export async function seedListGroups({ random, since, until, people, copy, ids }: TenantSeed): Promise<void> {
   const created_by = people[0]!.actorId;
   const entries = ids.get("lists.list_entries")!;
+  const lists = ids.get("lists.lists")!;
   await copy(
     "lists.data_groups",
-    [{ id: random.id(since), name: "Right party", kind: "rpc", tag: "rpc", created_by, created_at: since }],
+    [
+      { id: random.id(since), list_id: null, name: "Right party", kind: "rpc", tag: "rpc", created_by },
+      { id: random.id(since), list_id: lists[0], name: "Call first", kind: "custom", tag: null, created_by },
+    ],
     { remember: true },
   );
   const [data_group_id] = ids.get("lists.data_groups")!;
