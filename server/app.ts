@@ -4,8 +4,8 @@ import type { ExpressGrafserv } from "postgraphile/grafserv/express/v4";
 import type { Registry } from "prom-client";
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
-import type { AccessTokens } from "./auth/access-tokens.ts";
 import { authenticate } from "./auth/authenticate.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
 import { accessLog } from "./http/access-log.ts";
 import { bodyDeadline } from "./http/body-deadline.ts";
 import { healthz, readyz } from "./http/health.ts";
@@ -24,7 +24,7 @@ export interface ServerContext {
   readonly metrics: Registry;
   /** Connections of the login rowhouse_server. */
   readonly pool: Pool;
-  readonly tokens: AccessTokens;
+  readonly authenticator: Authenticator;
   readonly changes: ChangeHub;
   /** Aborted as soon as the shutdown begins. */
   readonly draining: AbortSignal;
@@ -35,7 +35,7 @@ const bodyMs = 30_000;
 
 /** The server's middleware, in order. Bodies are read by who needs them: nothing here parses one before grafserv. */
 export async function createApp(context: ServerContext, grafserv: ExpressGrafserv): Promise<Express> {
-  const { log, metrics, pool, tokens, draining } = context;
+  const { log, metrics, pool, authenticator, draining } = context;
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -47,7 +47,7 @@ export async function createApp(context: ServerContext, grafserv: ExpressGrafser
   app.get("/metrics", metricsRoute(metrics, pool));
   for (const { path, handlers } of createRoutes(context)) app.use(path, ...handlers);
   app.use(bodyDeadline(bodyMs));
-  app.use("/graphql", authenticate(tokens, sendGraphqlError));
+  app.use("/graphql", authenticate(authenticator, sendGraphqlError));
   await grafserv.addTo(app, null, false);
   app.use(notFound);
   app.use(lastResort(log));

@@ -5,6 +5,7 @@ import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connecti
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
 import { createPgService } from "./pg-service.ts";
+import { ApiKeyPlugin } from "./plugins/api-key-plugin.ts";
 import { DescriptionsPlugin } from "./plugins/descriptions-plugin.ts";
 import { DomainVerbsPreset } from "./plugins/domain-verbs-plugin.ts";
 import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
@@ -135,6 +136,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
         { introspection: config.nodeEnv !== "production" },
       ),
       SignInPlugin,
+      ApiKeyPlugin,
       ProgressPlugin,
       OperationPlugin,
     ],

@@ -12,11 +12,14 @@ export interface Route {
   readonly handlers: readonly RequestHandler[];
 }
 
-/** The plain HTTP routes below their paths. One that needs to know its caller begins with `authenticate(tokens, sendError)`. */
-export function createRoutes({ config, log, pool, tokens, draining }: ServerContext): readonly Route[] {
+/** The plain HTTP routes below their paths. One that needs to know its caller begins with `authenticate(authenticator, sendError)`. */
+export function createRoutes({ config, log, pool, authenticator, draining }: ServerContext): readonly Route[] {
   const store = createTenantStore(config);
   return [
     { path: "/exports", handlers: [exportDownload({ pool, store, secret: config.secret, log })] },
-    { path: "/imports", handlers: [authenticate(tokens, sendError), importUpload({ pool, config, log, draining })] },
+    {
+      path: "/imports",
+      handlers: [authenticate(authenticator, sendError), importUpload({ pool, config, log, draining })],
+    },
   ];
 }

@@ -9,6 +9,9 @@ import { createMetrics } from "../lib/metrics.ts";
 import { createPool } from "../lib/pool.ts";
 import { createApp, type ServerContext } from "./app.ts";
 import { createAccessTokens } from "./auth/access-tokens.ts";
+import { createApiKeys } from "./auth/api-keys.ts";
+import { createAuthenticator } from "./auth/authenticator.ts";
+import { createKeyUses } from "./auth/key-uses.ts";
 import { watchRevocations } from "./auth/revocations.ts";
 import { withRevocations } from "./auth/token-verifier.ts";
 import { isMigrated } from "./http/health.ts";
@@ -61,6 +64,10 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   const revocations = await watchRevocations(pool, log);
   lifecycle.onClose("revocations", async () => revocations.close());
   const tokens = withRevocations(createAccessTokens(config), revocations);
+  const keyUses = createKeyUses(pool, log);
+  lifecycle.onClose("uses of API keys", () => keyUses.close());
+  const keys = createApiKeys(pool, revocations, keyUses);
+  const authenticator = createAuthenticator({ tokens, keys, revocations });
   const { refreshTokenDays } = config;
   const services: Services = { pool, tokens, revocations, refreshTokenDays, changes };
   const pgl = postgraphile({
@@ -74,7 +81,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   });
   await pgl.getSchema();
 
-  const context: ServerContext = { config, log, metrics, pool, tokens, changes, draining: lifecycle.signal };
+  const context: ServerContext = { config, log, metrics, pool, authenticator, changes, draining: lifecycle.signal };
   const grafserv = pgl.createServ(expressGrafserv);
   await grafserv.ready();
   const app = await createApp(context, grafserv);
@@ -84,8 +91,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
     server: http.server,
     path: "/graphql",
     grafserv,
-    tokens,
-    revocations,
+    authenticator,
     log,
     metrics,
     messageBytesMax: config.bodyBytesMax,

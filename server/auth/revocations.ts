@@ -8,7 +8,9 @@ import type { Session } from "./session.ts";
 export interface Revocations {
   /** Whether the session behind a token, or the token itself, was revoked. */
   isRevoked(session: Session): boolean;
-  /** Calls back after something was revoked, until the function it returns is called. */
+  /** Whether nothing of what was read at these versions is known to have changed since; false when nobody can tell. */
+  isCurrent(versions: readonly (readonly [id: string, version: number])[]): boolean;
+  /** Calls back after something was revoked or changed, until the function it returns is called. */
   onRevoked(listener: () => void): () => void;
   /** Asks the database now; done when the answer is known. */
   refresh(): Promise<void>;
@@ -23,11 +25,17 @@ const lateMs = 30_000;
 
 const begin = "begin read only; select set_config('role', 'rowhouse_identity', true)";
 const query = "select id, revoked_at from private.revocations($1)";
+const changesQuery = "select id, version from private.key_changes($1)";
+
+/** For how long after the last answer of the database what is remembered may be used, in milliseconds. */
+const trustMs = 900;
 
 /** Knows all revocations that still matter before the promise resolves, and asks for new ones until it is closed. */
 export async function watchRevocations(pool: Pool, log: Log): Promise<Revocations> {
   const longestLifeMs = tokenMinutesMax * 60_000;
   const revoked = new Map<string, number>();
+  const versions = new Map<string, number>();
+  let answeredAt = 0;
   const listeners = new Set<() => void>();
   let since = new Date(Date.now() - longestLifeMs - lateMs);
   let timer: NodeJS.Timeout | undefined;
@@ -35,11 +43,20 @@ export async function watchRevocations(pool: Pool, log: Log): Promise<Revocation
 
   const refresh = async () => {
     const asked = Date.now();
-    const { rows } = await withTransaction(pool, begin, (client) =>
-      client.query<{ id: string; revoked_at: Date }>(query, [since]),
-    );
-    since = new Date(asked - lateMs);
+    const changedSince = new Date(asked - lateMs);
+    const [{ rows }, changes] = await withTransaction(pool, begin, async (client) => [
+      await client.query<{ id: string; revoked_at: Date }>(query, [since]),
+      await client.query<{ id: string; version: string }>(changesQuery, [changedSince]),
+    ]);
+    since = changedSince;
+    answeredAt = asked;
     let isNew = false;
+    for (const { id, version } of changes.rows) {
+      isNew ||= versions.get(id) !== Number(version);
+      versions.set(id, Number(version));
+    }
+    // Nothing is remembered for so long.
+    for (const [id, version] of versions) if (version / 1000 < asked - 2 * lateMs) versions.delete(id);
     for (const { id, revoked_at } of rows) {
       isNew ||= !revoked.has(id);
       revoked.set(id, revoked_at.getTime());
@@ -63,6 +80,8 @@ export async function watchRevocations(pool: Pool, log: Log): Promise<Revocation
   return {
     isRevoked: ({ sessionId, tokenId }) =>
       (sessionId !== undefined && revoked.has(sessionId)) || (tokenId !== undefined && revoked.has(tokenId)),
+    isCurrent: (read) =>
+      answeredAt + trustMs > Date.now() && read.every(([id, version]) => (versions.get(id) ?? version) === version),
     onRevoked(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

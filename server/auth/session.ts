@@ -15,7 +15,11 @@ export interface Session {
   readonly sessionId?: string | undefined;
   /** The access token's own id. */
   readonly tokenId?: string | undefined;
-  /** When the token ends, in seconds since 1970. */
+  /** The API key that the request was signed in with, if it was one. */
+  readonly apiKeyId?: string | undefined;
+  /** To which parts of the data an API key is limited; undefined for everything that the role may do. */
+  readonly scopes?: readonly string[] | undefined;
+  /** When the token or key ends, in seconds since 1970; an API key need not end. */
   readonly expiresAt?: number | undefined;
 }
 

@@ -29,10 +29,10 @@ function shownLogin({ membership, user, memberships, refreshExpiresAt, ...login 
   };
 }
 
-function signedIn(): Session & { readonly expiresAt: number } {
+function signedIn(): Session {
   const session = currentSession();
-  if (session.expiresAt === undefined) throw new RowhouseError("UNAUTHENTICATED", "Nobody is signed in. Log in first.");
-  return session as Session & { expiresAt: number };
+  if (session.role === undefined) throw new RowhouseError("UNAUTHENTICATED", "Nobody is signed in. Log in first.");
+  return session;
 }
 
 /** The person of this request; programs and the system are none. */
@@ -50,16 +50,20 @@ async function ending(services: Services, work: () => Promise<number>): Promise<
 }
 
 function endOwn(services: Services): Promise<{ endedCount: number }> {
-  const { userId, sessionId, tokenId, expiresAt } = signedIn();
+  const { userId, sessionId, tokenId, expiresAt, apiKeyId } = signedIn();
+  if (apiKeyId !== undefined) {
+    throw new RowhouseError("FORBIDDEN", "An API key has no session to end. Revoke the key instead: revokeApiKey.");
+  }
   return ending(services, async () => {
     if (userId !== undefined && sessionId !== undefined) return endSessions(services.pool, userId, sessionId, "logout");
-    if (tokenId !== undefined) await revokeToken(services.pool, tokenId, new Date(expiresAt * 1000));
+    if (tokenId !== undefined && expiresAt !== undefined)
+      await revokeToken(services.pool, tokenId, new Date(expiresAt * 1000));
     return 0;
   });
 }
 
 async function readSession(services: Services) {
-  const { userId, tenantId, actorId, role, expiresAt } = signedIn();
+  const { userId, tenantId, actorId, role, scopes, expiresAt } = signedIn();
   const identity = userId === undefined ? undefined : await findUser(services.pool, userId);
   if (userId !== undefined && identity === undefined) {
     throw new RowhouseError("UNAUTHENTICATED", "The user of this token is gone. Log in as somebody else.");
@@ -70,7 +74,8 @@ async function readSession(services: Services) {
     tenant: tenant && shownTenant(tenant),
     actorId: actorId && encodeTypeId("actor", actorId),
     role: tenantId === undefined ? undefined : role,
-    expiresAt: new Date(expiresAt * 1000).toISOString(),
+    scopes,
+    expiresAt: expiresAt && new Date(expiresAt * 1000).toISOString(),
     memberships: identity?.memberships.map(shownMembership) ?? [],
   };
 }

@@ -129,7 +129,7 @@ export const signInTypes = gql`
   """
   type Me {
     """
-    The person; none when the token is of a system actor.
+    The person; none when it is a program, or the system.
     """
     user: MyUser
     """
@@ -145,9 +145,13 @@ export const signInTypes = gql`
     """
     role: MembershipRole
     """
-    When the access token ends.
+    To what an API key is limited further; null for everything that the role may do.
     """
-    expiresAt: Datetime!
+    scopes: [String!]
+    """
+    When the access token or API key ends; null for a key that does not.
+    """
+    expiresAt: Datetime
     """
     The tenants the user belongs to.
     """

@@ -6,9 +6,8 @@ import { makeGraphQLWSConfig, type GrafservBase } from "postgraphile/grafserv";
 import type { WebSocket } from "ws";
 import { RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
-import type { AccessTokens } from "../auth/access-tokens.ts";
-import { sessionOfHeader } from "../auth/authenticate.ts";
-import type { Revocations } from "../auth/revocations.ts";
+import { credentialOfHeader, credentialOfRequest } from "../auth/authenticate.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
 import type { Session } from "../auth/session.ts";
 import { clientOf, withRequestScope, type RequestScope } from "../http/request-scope.ts";
 import type { Flow } from "./flow.ts";
@@ -21,15 +20,13 @@ export interface SocketState {
   /** Operations under way, by the id the client gave them. */
   readonly operations: Map<string, { readonly scope: RequestScope; readonly started: number }>;
   session?: Session;
-  expiry?: NodeJS.Timeout;
-  stopWatching?: () => void;
+  stopFollowing?: () => void;
 }
 
 /** How the sockets speak. Times are in milliseconds. */
 export interface SocketProtocolOptions {
   readonly grafserv: GrafservBase;
-  readonly tokens: AccessTokens;
-  readonly revocations: Pick<Revocations, "isRevoked" | "onRevoked">;
+  readonly authenticator: Authenticator;
   readonly log: Log;
   /** How long a socket may stay open without a connection_init. */
   readonly initTimeoutMs: number;
@@ -47,7 +44,7 @@ type GraphqlWs = Required<
  * claims of the socket, which is closed with 4401 when they end.
  */
 export function createSocketProtocol(options: SocketProtocolOptions): Server<SocketState> {
-  const { grafserv, tokens, log, operationsMax } = options;
+  const { grafserv, authenticator, log, operationsMax } = options;
   const inner = makeGraphQLWSConfig(grafserv) as GraphqlWs;
 
   const scoped = <T>(state: SocketState, id: string, run: () => T): T => {
@@ -66,20 +63,24 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
   return makeServer<Record<string, unknown>, SocketState>({
     connectionInitWaitTimeout: options.initTimeoutMs,
 
-    onConnect({ connectionParams, extra }) {
+    async onConnect({ connectionParams, extra }) {
+      const { socket, request } = extra;
+      const { ipAddress } = clientOf(request);
       try {
-        extra.session = sessionOfParams(tokens, connectionParams, extra.request);
+        const credential = credentialOfParams(connectionParams, request);
+        const session = await authenticator.verify(credential, ipAddress);
+        // It may have gone away meanwhile, and nobody would stop what follows it.
+        if (socket.readyState !== socket.OPEN) return false;
+        extra.session = session;
+        extra.stopFollowing = authenticator.follow(session, credential, ipAddress, (reason) =>
+          socket.close(4401, closeReason(reason)),
+        );
       } catch (error) {
         const reason = error instanceof RowhouseError ? error.message : "The token cannot be verified.";
-        extra.socket.close(4401, closeReason(reason));
+        if (!(error instanceof RowhouseError)) log.error({ err: error }, "a socket's credential could not be verified");
+        socket.close(4401, closeReason(reason));
         return false;
       }
-      const { session } = extra;
-      extra.stopWatching = options.revocations.onRevoked(() => {
-        if (options.revocations.isRevoked(session)) extra.socket.close(4401, "The session was ended.");
-      });
-      const untilExpiry = (extra.session.expiresAt ?? 0) * 1000 - Date.now();
-      extra.expiry = setTimeout(() => extra.socket.close(4401, "The access token has expired."), untilExpiry);
       return true;
     },
 
@@ -110,8 +111,7 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
     },
     onComplete: (ctx, id) => ended(ctx.extra, id),
     onClose({ extra }) {
-      clearTimeout(extra.expiry);
-      extra.stopWatching?.();
+      extra.stopFollowing?.();
       for (const id of [...extra.operations.keys()]) ended(extra, id);
     },
   });
@@ -125,15 +125,11 @@ function scopedByArgs<A extends object, T>(args: A, run: (args: A) => T): T {
   return scope ? withRequestScope(scope, () => run(args)) : run(args);
 }
 
-function sessionOfParams(
-  tokens: AccessTokens,
-  params: Readonly<Record<string, unknown>> | undefined,
-  request: IncomingMessage,
-): Session {
-  const header = params?.["authorization"] ?? params?.["Authorization"] ?? request.headers.authorization;
-  const token = params?.["token"];
-  if (typeof header === "string") return sessionOfHeader(tokens, header);
-  if (typeof token === "string") return tokens.verify(token);
+function credentialOfParams(params: Readonly<Record<string, unknown>> | undefined, request: IncomingMessage): string {
+  const header = params?.["authorization"] ?? params?.["Authorization"];
+  if (typeof header === "string") return credentialOfHeader(header);
+  const token = params?.["token"] ?? params?.["apiKey"] ?? credentialOfRequest(request);
+  if (typeof token === "string") return token;
   const message = 'Send an access token in connection_init: {"authorization": "Bearer <access token>"}.';
   throw new RowhouseError("UNAUTHENTICATED", message);
 }

@@ -11,6 +11,7 @@ create table if not exists iam.api_keys (
   actor_id uuid not null,
   expires_at timestamptz,
   last_used_at timestamptz,
+  rotated_at timestamptz,
   revoked_at timestamptz,
   revoked_by uuid,
   created_by uuid default app.actor_id(),
@@ -27,10 +28,14 @@ comment on column iam.api_keys.role is 'What the key may do.';
 comment on column iam.api_keys.scopes is 'To what the key is limited further; empty for everything that its role may do.';
 comment on column iam.api_keys.allowed_networks is 'From which addresses it may be used; empty for all.';
 comment on column iam.api_keys.actor_id is 'Under which it acts; made with the key.';
+comment on column iam.api_keys.last_used_at is 'When it last signed a request in, to the minute or so.';
+comment on column iam.api_keys.rotated_at is 'When it last got a new secret.';
 comment on column iam.api_keys.created_by is 'Actor who made the key.';
 create unique index if not exists api_keys_prefix_key on iam.api_keys (tenant_id, prefix);
 comment on constraint api_keys_actor_id_key on iam.api_keys is E'@behavior -single';
 create index if not exists api_keys_created_at_idx on iam.api_keys (tenant_id, created_at);
+-- Servers ask again and again which keys were changed since.
+create index if not exists api_keys_updated_at_idx on iam.api_keys (updated_at);
 select ddl.foreign_key('iam.api_keys', 'actor_id', 'iam.actors', 'no action', p_index => false);
 select ddl.foreign_key('iam.api_keys', 'created_by', 'iam.actors', 'set null');
 select ddl.foreign_key('iam.api_keys', 'revoked_by', 'iam.actors', 'set null');
@@ -38,7 +43,11 @@ select ddl.tenant_table('iam.api_keys');
 drop policy select_viewer on iam.api_keys;
 select ddl.policy('iam.api_keys', 'select_own', 'for select to rowhouse_viewer using (created_by = app.actor_id() or actor_id = app.actor_id())');
 select ddl.policy('iam.api_keys', 'select_admin', 'for select to rowhouse_admin using (true)');
+-- That a key was used is no change of the key.
+select ddl.trigger('iam.api_keys', '_100_stamp', $$before update for each row
+  when (new.last_used_at is not distinct from old.last_used_at) execute function app.stamp()$$);
 select ddl.trigger('iam.api_keys', '_200_revoked', $$before update for each row
   when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at) execute function iam.guard_revoked()$$);
 select ddl.trigger('iam.api_keys', '_300_actor', $$before insert for each row execute function iam.make_actor('api_key')$$);
 select ddl.trigger('iam.api_keys', '_300_actor_label', 'before update of name for each row execute function iam.rename_actor()');
+grant select, update on iam.api_keys to rowhouse_definer;

@@ -13,6 +13,8 @@ comment on table iam.memberships is E'@typeid membership\nThat a user belongs to
 comment on column iam.memberships.role is 'What the user may do here.';
 create unique index if not exists memberships_user_id_key on iam.memberships (tenant_id, user_id) where deleted_at is null;
 create index if not exists memberships_user_id_idx on iam.memberships (user_id, tenant_id);
+-- Servers ask again and again which makers of keys were changed since.
+create index if not exists memberships_updated_at_idx on iam.memberships (updated_at);
 select ddl.tenant_table('iam.memberships', p_update => '{role}', p_write_role => 'rowhouse_admin', p_system => 'select');
 grant select, insert, update on iam.memberships to rowhouse_definer;
 

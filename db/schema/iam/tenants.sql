@@ -19,6 +19,7 @@ comment on column iam.tenants.time_zone is 'IANA time zone in which the tenant''
 comment on column iam.tenants.default_country is 'ISO 3166 alpha-2 country that phone numbers and addresses without one belong to.';
 comment on column iam.tenants.settings is 'Preferences of the tenant, a JSON object.';
 comment on column iam.tenants.billing_reference is 'The tenant''s number at the billing provider.';
+create index if not exists tenants_updated_at_idx on iam.tenants (updated_at);
 create unique index if not exists tenants_slug_key on iam.tenants (slug) where deleted_at is null;
 
 alter table iam.tenants enable row level security;
