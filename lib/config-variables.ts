@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { networks, origins } from "./config-types.ts";
 
 /** One setting: the environment variable it is read from, its type and default, and what it does. */
 export interface Variable {
@@ -166,5 +167,28 @@ export const variables = {
     int(0, 3_600_000),
     "10000",
     "After how many milliseconds a statement of an API request is cancelled; 0 never.",
+  ),
+  corsOrigins: variable(
+    "ROWHOUSE_CORS_ORIGINS",
+    origins,
+    undefined,
+    "Origins whose pages may use the API from a browser, with commas between them. Unset: none.",
+  ),
+  trustedProxies: variable(
+    "ROWHOUSE_TRUSTED_PROXIES",
+    networks,
+    undefined,
+    "Addresses and networks of the proxies whose X-Forwarded-For is believed, with commas between them. Unset: nobody's.",
+  ),
+  introspection: variable(
+    "ROWHOUSE_INTROSPECTION",
+    z.enum(["on", "off"]).optional(),
+    undefined,
+    "Whether clients may ask for the schema. Unset: off in production, on elsewhere.",
+  ),
+  metricsToken: secret(
+    "ROWHOUSE_METRICS_TOKEN",
+    text.min(16, "must have at least 16 characters").optional(),
+    "Bearer token that reads /metrics of the server. Unset: only this machine itself may read them.",
   ),
 } as const;

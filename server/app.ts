@@ -8,12 +8,15 @@ import { authenticate } from "./auth/authenticate.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { accessLog } from "./http/access-log.ts";
 import { bodyDeadline } from "./http/body-deadline.ts";
+import type { ClientOf } from "./http/client-address.ts";
+import { crossOrigin } from "./http/cross-origin.ts";
 import { healthz, readyz } from "./http/health.ts";
 import { lastResort, notFound } from "./http/last-resort.ts";
 import { metricsRoute } from "./http/metrics-route.ts";
 import { requestScope } from "./http/request-scope.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import { sendGraphqlError } from "./http/send-error.ts";
+import { singleHeaders } from "./http/single-headers.ts";
 import { createRoutes } from "./routes.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
@@ -25,6 +28,7 @@ export interface ServerContext {
   /** Connections of the login rowhouse_server. */
   readonly pool: Pool;
   readonly authenticator: Authenticator;
+  readonly clientOf: ClientOf;
   readonly changes: ChangeHub;
   /** Aborted as soon as the shutdown begins. */
   readonly draining: AbortSignal;
@@ -35,16 +39,18 @@ const bodyMs = 30_000;
 
 /** The server's middleware, in order. Bodies are read by who needs them: nothing here parses one before grafserv. */
 export async function createApp(context: ServerContext, grafserv: ExpressGrafserv): Promise<Express> {
-  const { log, metrics, pool, authenticator, draining } = context;
+  const { config, log, metrics, pool, authenticator, draining } = context;
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
-  app.use(requestScope);
+  app.use(requestScope(context.clientOf));
   app.use(accessLog(log, metrics));
-  app.use(securityHeaders);
+  app.use(securityHeaders(config));
+  app.use(crossOrigin(config));
+  app.use(singleHeaders);
   app.get("/healthz", healthz);
   app.get("/readyz", readyz(pool, log, draining));
-  app.get("/metrics", metricsRoute(metrics, pool));
+  app.get("/metrics", metricsRoute(metrics, pool, config.metricsToken));
   for (const { path, handlers } of createRoutes(context)) app.use(path, ...handlers);
   app.use(bodyDeadline(bodyMs));
   app.use("/graphql", authenticate(authenticator, sendGraphqlError));

@@ -97,6 +97,8 @@ const rootFieldsMax = 30;
 /** The composition of the GraphQL API. */
 export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig.Preset {
   const pages = { default: pageSizeDefault, max: config.pageSizeMax };
+  const introspection =
+    config.introspection === undefined ? config.nodeEnv !== "production" : config.introspection === "on";
   const isDevelopment = config.nodeEnv === "development";
   return {
     extends: [
@@ -106,7 +108,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       PgAggregatesPreset,
       ManyToManyPreset,
       DomainVerbsPreset,
-      errorPreset(log),
+      errorPreset(log, { suggestions: introspection }),
       exportPreset(config),
     ],
     plugins: [
@@ -133,7 +135,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
           cost: config.queryCostMax,
           pages,
         },
-        { introspection: config.nodeEnv !== "production" },
+        { introspection },
       ),
       SignInPlugin,
       ApiKeyPlugin,
@@ -158,6 +160,9 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       graphiqlPath: "/",
       watch: false,
       websockets: false,
+      graphqlOverGET: false,
+      // Nothing that a form of another site can send.
+      allowedRequestContentTypes: ["application/json"],
       maxRequestLength: config.bodyBytesMax,
     },
   };

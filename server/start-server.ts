@@ -14,6 +14,8 @@ import { createAuthenticator } from "./auth/authenticator.ts";
 import { createKeyUses } from "./auth/key-uses.ts";
 import { watchRevocations } from "./auth/revocations.ts";
 import { withRevocations } from "./auth/token-verifier.ts";
+import { createClientOf } from "./http/client-address.ts";
+import { mayOpenSocket } from "./http/cross-origin.ts";
 import { isMigrated } from "./http/health.ts";
 import { listen } from "./http/listen.ts";
 import { makePreset } from "./preset.ts";
@@ -81,7 +83,9 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   });
   await pgl.getSchema();
 
-  const context: ServerContext = { config, log, metrics, pool, authenticator, changes, draining: lifecycle.signal };
+  const clientOf = createClientOf(config.trustedProxies);
+  const draining = lifecycle.signal;
+  const context: ServerContext = { config, log, metrics, pool, authenticator, clientOf, changes, draining };
   const grafserv = pgl.createServ(expressGrafserv);
   await grafserv.ready();
   const app = await createApp(context, grafserv);
@@ -95,6 +99,8 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
     log,
     metrics,
     messageBytesMax: config.bodyBytesMax,
+    clientOf,
+    mayOpen: mayOpenSocket(config),
   });
   lifecycle.onClose("sockets", () => sockets.close());
   return { port: http.port };

@@ -8,6 +8,8 @@ export interface ListenOptions {
   readonly port: number;
   /** How long the head of a request may take to arrive. */
   readonly headersTimeoutMs?: number;
+  /** How long a connection may be still while it is used, such as by a client that does not read its answer. */
+  readonly silenceTimeoutMs?: number;
 }
 
 /** An HTTP server that takes requests. */
@@ -24,7 +26,7 @@ export interface Listening {
  */
 export async function listen(
   handler: RequestListener,
-  { host, port, headersTimeoutMs = 10_000 }: ListenOptions,
+  { host, port, headersTimeoutMs = 10_000, silenceTimeoutMs = 120_000 }: ListenOptions,
 ): Promise<Listening> {
   const server = createServer(
     {
@@ -36,6 +38,7 @@ export async function listen(
     },
     handler,
   );
+  server.timeout = silenceTimeoutMs;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explained(error, host, port)));
     server.listen(port, host, resolve);

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
-import type { NextFunction, Request, Response } from "express";
+import type { Request, RequestHandler, Response } from "express";
 import { anonymous, type Session } from "../auth/session.ts";
 import type { ClientInfo } from "../auth/sessions.ts";
+import { createClientOf, type ClientOf } from "./client-address.ts";
 
 /** What is known of the request, or socket operation, that is being served. */
 export interface RequestScope {
@@ -43,19 +43,15 @@ export function requestIdOf(sent: string | string[] | undefined): string {
   return typeof sent === "string" && saneId.test(sent) ? sent : randomUUID();
 }
 
-/** Where a request comes from: the peer of its connection, without the name of a network card, and what it calls itself. */
-export function clientOf({ socket, headers }: IncomingMessage): ClientInfo {
-  const ipAddress = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "").replace(/%.*$/, "");
-  return { ipAddress, userAgent: headers["user-agent"] };
-}
-
-/** Opens the scope of a request and names its id in the response. */
-export function requestScope(req: Request, res: Response, next: NextFunction): void {
-  const requestId = requestIdOf(req.headers["x-request-id"]);
-  const scope: RequestScope = { requestId, client: clientOf(req), session: anonymous };
-  res.locals["scope"] = scope;
-  res.setHeader("X-Request-Id", scope.requestId);
-  withRequestScope(scope, next);
+/** Opens the scope of each request and names its id in the response. */
+export function requestScope(clientOf: ClientOf = createClientOf()): RequestHandler {
+  return (req: Request, res: Response, next) => {
+    const requestId = requestIdOf(req.headers["x-request-id"]);
+    const scope: RequestScope = { requestId, client: clientOf(req), session: anonymous };
+    res.locals["scope"] = scope;
+    res.setHeader("X-Request-Id", scope.requestId);
+    withRequestScope(scope, next);
+  };
 }
 
 /** The scope of a request that passed the `requestScope` middleware. */

@@ -1,13 +1,29 @@
+import { randomUUID } from "node:crypto";
+import type { GraphQLError } from "graphql";
 import type { Log } from "../../lib/log.ts";
+import { currentRequest } from "../http/request-scope.ts";
 import { presentError } from "../errors/present-error.ts";
 
-/** Gives every error of the API its code and request id, also those of a document that is refused before it runs. */
-export function errorPreset(log: Log | undefined): GraphileConfig.Preset {
-  return { plugins: [earlyErrorPlugin(log)], grafserv: { maskError: (error) => presentError(error, log) } };
+/** How errors are shown. */
+export interface ErrorOptions {
+  /** Whether an unknown name is answered with names that it resembles: where introspection is off they would tell the schema. */
+  readonly suggestions: boolean;
 }
 
+/** Gives every error of the API its code and request id, also those of a document that is refused before it runs. */
+export function errorPreset(log: Log | undefined, { suggestions }: ErrorOptions): GraphileConfig.Preset {
+  const present: Present = (error, stage) => {
+    const shown = presentError(error, log, stage);
+    if (!suggestions) shown.message = shown.message.replace(/ Did you mean [^]*\?$/, "");
+    return shown;
+  };
+  return { plugins: [earlyErrorPlugin(present)], grafserv: { maskError: (error) => present(error, "execution") } };
+}
+
+type Present = (error: unknown, stage: "document" | "execution") => GraphQLError;
+
 /** Errors that arise before the library would mask them. */
-function earlyErrorPlugin(log: Log | undefined): GraphileConfig.Plugin {
+function earlyErrorPlugin(present: Present): GraphileConfig.Plugin {
   return {
     name: "ErrorPlugin",
     version: "1.0.0",
@@ -21,7 +37,7 @@ function earlyErrorPlugin(log: Log | undefined): GraphileConfig.Plugin {
             const parseAndValidate = (query: string) => {
               const result = config.parseAndValidate(query);
               return result.errors
-                ? { errors: result.errors.map((error: unknown) => presentError(error, log, "document")) }
+                ? { errors: result.errors.map((error: unknown) => present(error, "document")) }
                 : result;
             };
             return { ...config, parseAndValidate };
@@ -34,8 +50,10 @@ function earlyErrorPlugin(log: Log | undefined): GraphileConfig.Plugin {
           if (!(result?.statusCode >= 400) || !String(result.headers["content-type"]).includes("json")) return result;
           const payload =
             result.type === "json" ? result.json : result.type === "buffer" ? parseJson(result.buffer) : undefined;
-          if (!payload?.errors?.some((error: any) => error.extensions?.code === undefined)) return result;
-          const errors = payload.errors.map((error: any) => codeBodyError(error, result.statusCode));
+          if (!payload?.errors?.some((error: any) => error.extensions?.requestId === undefined)) return result;
+          const errors = payload.errors.map((error: any) =>
+            error.extensions?.requestId === undefined ? codeBodyError(error, result.statusCode) : error,
+          );
           const buffer = Buffer.from(JSON.stringify({ ...payload, errors }), "utf8");
           return {
             ...result,
@@ -48,11 +66,12 @@ function earlyErrorPlugin(log: Log | undefined): GraphileConfig.Plugin {
     } as any,
   };
 
-  function codeBodyError(error: any, statusCode: number): unknown {
-    if (error.extensions?.code !== undefined) return error;
-    const code = statusCode === 413 ? "LIMIT_EXCEEDED" : statusCode < 500 ? "VALIDATION_FAILED" : "INTERNAL";
-    const { requestId } = presentError(new Error(error.message), undefined).extensions;
-    return { message: error.message, extensions: { code, requestId } };
+  function codeBodyError({ message, extensions }: any, statusCode: number): unknown {
+    const guessed = statusCode === 413 ? "LIMIT_EXCEEDED" : statusCode < 500 ? "VALIDATION_FAILED" : "INTERNAL";
+    const { code = guessed, details } = extensions ?? {};
+    const scope = currentRequest();
+    if (scope) scope.code ??= code;
+    return { message, extensions: { code, details, requestId: scope?.requestId ?? randomUUID() } };
   }
 }
 

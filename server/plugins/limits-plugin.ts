@@ -1,4 +1,6 @@
 import { NoSchemaIntrospectionCustomRule } from "graphql";
+import { SafeError } from "postgraphile/grafast";
+import { errorKinds } from "../../lib/errors.ts";
 import { checkWithVariables, limitRule, type OperationLimits } from "../limits/operation-limits.ts";
 
 /** Refuses operations that ask for too much, before they are planned, over HTTP and WebSocket. */
@@ -11,6 +13,12 @@ export function limitsPlugin(
     version: "1.0.0",
     grafserv: {
       middleware: {
+        processRequest(next: any, event: any) {
+          const { requestDigest } = event;
+          const getBody = requestDigest.getBody;
+          requestDigest.getBody = async () => refuseBatch(await getBody.call(requestDigest));
+          return next();
+        },
         setPreset(next: any, event: any) {
           event.validationRules.unshift(limitRule(limits));
           if (!options.introspection) event.validationRules.push(NoSchemaIntrospectionCustomRule);
@@ -29,5 +37,26 @@ export function limitsPlugin(
   function refuse(next: any, { args }: any): unknown {
     const exceeded = checkWithVariables(args.schema, args.document, limits, args.variableValues ?? {});
     return exceeded ? { errors: [exceeded] } : next();
+  }
+}
+
+/** A list of operations would be many requests that count as one. */
+function refuseBatch(body: { readonly type: string; readonly buffer?: Buffer }): unknown {
+  const text = body.type === "buffer" ? body.buffer!.subarray(0, 100).toString("utf8") : "";
+  if (!/^\uFEFF?\s*\[/.test(text)) return body;
+  const count = countOf(body.buffer!);
+  const message = `The request is a list of ${count ?? "several"} operations; the limit is 1. Send each by itself.`;
+  throw new SafeError(message, {
+    statusCode: errorKinds.LIMIT_EXCEEDED.status,
+    code: "LIMIT_EXCEEDED",
+    details: { limit: 1, count, name: "batch" },
+  });
+}
+
+function countOf(json: Buffer): number | undefined {
+  try {
+    return (JSON.parse(json.toString("utf8")) as unknown[]).length;
+  } catch {
+    return undefined;
   }
 }

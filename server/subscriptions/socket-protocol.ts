@@ -9,7 +9,8 @@ import type { Log } from "../../lib/log.ts";
 import { credentialOfHeader, credentialOfRequest } from "../auth/authenticate.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Session } from "../auth/session.ts";
-import { clientOf, withRequestScope, type RequestScope } from "../http/request-scope.ts";
+import type { ClientOf } from "../http/client-address.ts";
+import { withRequestScope, type RequestScope } from "../http/request-scope.ts";
 import type { Flow } from "./flow.ts";
 
 /** What is known of a socket. */
@@ -28,6 +29,7 @@ export interface SocketProtocolOptions {
   readonly grafserv: GrafservBase;
   readonly authenticator: Authenticator;
   readonly log: Log;
+  readonly clientOf: ClientOf;
   /** How long a socket may stay open without a connection_init. */
   readonly initTimeoutMs: number;
   /** Operations that may be under way at once on one socket. */
@@ -88,7 +90,7 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
       const state = ctx.extra;
       const session = state.session;
       if (session === undefined) throw new Error("A socket got to its operations without a session.");
-      const client = clientOf(state.request);
+      const client = options.clientOf(state.request);
       const scope: RequestScope = { requestId: randomUUID(), client, session, whenIdle: () => state.flow.whenIdle() };
       state.operations.set(id, { scope, started: performance.now() });
       // What the client has completed is gone from here at once, though it may still be winding down.

@@ -5,6 +5,8 @@ import type { GrafservBase } from "postgraphile/grafserv";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Log } from "../../lib/log.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { ClientOf } from "../http/client-address.ts";
+import { repeatedHeader } from "../http/single-headers.ts";
 import { createFlow } from "./flow.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createSocketProtocol, type SocketState } from "./socket-protocol.ts";
@@ -18,6 +20,9 @@ export interface SocketServerOptions {
   readonly log: Log;
   readonly metrics: Registry;
   readonly messageBytesMax: number;
+  readonly clientOf: ClientOf;
+  /** Whether a page may open a socket: browsers let any page try. */
+  readonly mayOpen: (request: IncomingMessage) => boolean;
   readonly initTimeoutMs?: number;
   readonly pingMs?: number;
   readonly operationsMax?: number;
@@ -77,11 +82,11 @@ export function serveSockets(options: SocketServerOptions): SocketServer {
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", (error) => log.debug({ err: error }, "a socket broke off while it was opened"));
     const asked = request.url?.split("?", 1)[0];
-    if (isClosing || asked !== path) {
-      return void socket.end(
-        `HTTP/1.1 ${isClosing ? "503 Service Unavailable" : "404 Not Found"}\r\nConnection: close\r\n\r\n`,
-      );
-    }
+    const refuse = (status: string) => void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    if (isClosing) return refuse("503 Service Unavailable");
+    if (asked !== path) return refuse("404 Not Found");
+    if (repeatedHeader(request) !== undefined) return refuse("400 Bad Request");
+    if (!options.mayOpen(request)) return refuse("403 Forbidden");
     sockets.handleUpgrade(request, socket, head, (opened) => onConnection(opened, request));
   };
 

@@ -144,7 +144,7 @@ describe("a listener", () => {
 
   it("cuts off a sender whose body does not come in time, and says so", async () => {
     const app = express().use(
-      requestScope,
+      requestScope(),
       bodyDeadline(100),
       (req, res) => void req.on("end", () => res.end()).resume(),
     );

@@ -1,0 +1,23 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+
+/** Values with commas between them; none when empty. */
+const listOf = (isGood: (value: string) => boolean, message: string) =>
+  z
+    .string()
+    .optional()
+    .transform((given = "") => given.split(/[\s,]+/).filter((each) => each !== ""))
+    .refine((values) => values.every(isGood), message);
+
+/** Exact web origins. */
+export const origins = listOf(
+  (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
+  "must be origins such as https://app.example.com, with commas between them and no path",
+);
+
+/** Internet addresses, and networks of them. */
+export const networks = listOf((value) => {
+  const [, address = "", bits = "0"] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
+}, "must be addresses or networks such as 10.0.0.0/8, with commas between them");
