@@ -67,7 +67,7 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
 
     async onConnect({ connectionParams, extra }) {
       const { socket, request } = extra;
-      const { ipAddress } = clientOf(request);
+      const { ipAddress } = options.clientOf(request);
       try {
         const credential = credentialOfParams(connectionParams, request);
         const session = await authenticator.verify(credential, ipAddress);
