@@ -12,6 +12,8 @@ begin
     'rowhouse_anonymous',  -- a request without a token
     'rowhouse_viewer', 'rowhouse_member', 'rowhouse_manager', 'rowhouse_admin',
     'rowhouse_system',     -- imports, enrichment, exports: inside one tenant, wider column grants
+    -- API keys that are limited to scopes: as the role of the same name, behind the policies of rowhouse_scoped.
+    'rowhouse_scoped', 'rowhouse_viewer_scoped', 'rowhouse_member_scoped', 'rowhouse_manager_scoped', 'rowhouse_admin_scoped',
     'rowhouse_identity'    -- looks up who is logging in, before a tenant is known
   ] loop
     if not exists (select from pg_roles where rolname = v_role) then
@@ -37,6 +39,12 @@ begin
   grant rowhouse_viewer to rowhouse_member with inherit true, set false;
   grant rowhouse_member to rowhouse_manager with inherit true, set false;
   grant rowhouse_manager to rowhouse_admin with inherit true, set false;
+
+  foreach v_role in array array['rowhouse_viewer', 'rowhouse_member', 'rowhouse_manager', 'rowhouse_admin'] loop
+    execute format('alter role %I inherit', v_role || '_scoped');
+    execute format('grant %I, rowhouse_scoped to %I with inherit true, set false', v_role, v_role || '_scoped');
+    execute format('grant %I to rowhouse_server with inherit false, set true', v_role || '_scoped');
+  end loop;
 
   -- The logins own nothing and inherit nothing: they become one of these roles for each transaction.
   grant rowhouse_anonymous, rowhouse_viewer, rowhouse_member, rowhouse_manager, rowhouse_admin, rowhouse_system, rowhouse_identity

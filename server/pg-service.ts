@@ -7,13 +7,17 @@ import { currentRequest, currentSession } from "./http/request-scope.ts";
 /** The schemas whose tables and functions the API shows. */
 export const apiSchemas = ["iam", "pipeline", "crm", "lists", "outreach", "inbox", "tracking", "events", "audit"];
 
-/** A statement's name for each role: two roles that share one would make PostgreSQL plan it anew at each turn. */
+/** A statement's name for each role: two roles that share one would make PostgreSQL plan it anew at each turn. One letter: names are at their longest. */
 const statementPrefixes: Readonly<Record<string, string>> = {
   rowhouse_anonymous: "y",
   rowhouse_viewer: "v",
   rowhouse_member: "m",
   rowhouse_manager: "g",
   rowhouse_admin: "x",
+  rowhouse_viewer_scoped: "V",
+  rowhouse_member_scoped: "M",
+  rowhouse_manager_scoped: "G",
+  rowhouse_admin_scoped: "X",
 };
 
 type WithPgClient = Awaited<ReturnType<typeof createWithPgClient>>;

@@ -35,10 +35,11 @@ const databaseRoles: Readonly<Record<TokenRole, string>> = {
   owner: "rowhouse_admin",
 };
 
-/** The database role that a session acts as. */
+/** The database role that a session acts as; one that is limited to scopes has the policies of rowhouse_scoped, too. */
 export function databaseRole(session: Session): string {
   if (session.role === undefined) return "rowhouse_anonymous";
-  return session.tenantId === undefined ? "rowhouse_viewer" : databaseRoles[session.role];
+  const role = session.tenantId === undefined ? "rowhouse_viewer" : databaseRoles[session.role];
+  return session.scopes === undefined ? role : `${role}_scoped`;
 }
 
 /** From which request a transaction comes, for the audit log. */
@@ -55,6 +56,7 @@ export function pgSettings(session: Session, { requestId, ipAddress }: RequestOr
     "jwt.claims.tenant_id": session.tenantId ?? "",
     "jwt.claims.actor_id": session.actorId ?? "",
     "jwt.claims.role": session.role ?? "",
+    "jwt.claims.scopes": session.scopes?.join(" ") ?? "",
     "rowhouse.request_id": requestId ?? "",
     "rowhouse.ip": ipAddress ?? "",
   };

@@ -7,6 +7,7 @@ import { RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import { inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
 import { encodeTypeId, parseTypeId } from "../../lib/type-id.ts";
+import { requireScope } from "../auth/require-scope.ts";
 import { readRejects } from "../imports/read-rejects.ts";
 import { receiveUpload } from "../imports/receive-upload.ts";
 import { scopeOf } from "./request-scope.ts";
@@ -53,7 +54,7 @@ export function importUpload(options: ImportUploadOptions): Router {
   router.post(
     "/:id",
     answering(async (req, res) => {
-      const claims = claimsOf(res, "member");
+      const claims = await claimsOf(pool, res, "member");
       refuseForms(req);
       if (uploads >= uploadsMax) {
         res.setHeader("Retry-After", "10");
@@ -87,14 +88,14 @@ export function importUpload(options: ImportUploadOptions): Router {
   router.get(
     "/:id",
     answering(async (req, res) => {
-      res.json(await statusOf(pool, claimsOf(res, "viewer"), req));
+      res.json(await statusOf(pool, await claimsOf(pool, res, "viewer"), req));
     }),
   );
 
   router.get(
     "/:id/rejects",
     answering(async (req, res) => {
-      const claims = claimsOf(res, "viewer");
+      const claims = await claimsOf(pool, res, "viewer");
       await statusOf(pool, claims, req);
       res.attachment("rejects.csv").type("text/csv; charset=utf-8");
       await pipeline(Readable.from(readRejects(pool, claims, req.params["id"] as string)), res);
@@ -111,7 +112,7 @@ async function statusOf(pool: Pool, claims: TenantClaims, req: Request): Promise
   return { id, rowId, ...rows[0] };
 }
 
-function claimsOf(res: Response, least: "viewer" | "member"): TenantClaims {
+async function claimsOf(pool: Pool, res: Response, least: "viewer" | "member"): Promise<TenantClaims> {
   const { session } = scopeOf(res);
   if (session.role === undefined)
     throw new RowhouseError("UNAUTHENTICATED", "Send the access token: Authorization: Bearer <token>.");
@@ -119,6 +120,7 @@ function claimsOf(res: Response, least: "viewer" | "member"): TenantClaims {
     throw new RowhouseError("TENANT_REQUIRED", "This session has no tenant. Sign in to a tenant.");
   if (least === "member" && session.role === "viewer")
     throw new RowhouseError("FORBIDDEN", "A viewer may not import. Ask for the role member.");
+  await requireScope(pool, session, least === "member" ? "imports:write" : "imports:read");
   return { tenantId: session.tenantId, actorId: session.actorId };
 }
 

@@ -5,6 +5,7 @@ grant create on schema app to rowhouse_definer;
 grant usage on schema app to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
 
 --!include app/raise.sql
+--!include app/scopes.sql
 --!include app/session.sql
 --!include app/stamp.sql
 --!include app/guards.sql

@@ -2,7 +2,8 @@ create or replace function crm.merge_contacts(winner_id uuid, loser_id uuid, sur
 language sql volatile security definer set search_path to pg_catalog
 begin atomic
   select crm.merge_records('crm.contacts', 'contact', winner_id, loser_id, coalesce(survivorship, '{}'),
-    '{"primary_email": ["primary_email"], "primary_phone_e164": ["primary_phone_e164"]}');
+    '{"primary_email": ["primary_email"], "primary_phone_e164": ["primary_phone_e164"]}')
+  where app.require_scope('crm:write');
 end;
 comment on function crm.merge_contacts(uuid, uuid, jsonb) is E'@typeid contact\n'
   'Merges one contact, the loser, into another one, the winner. The loser is deleted, and undoMerge brings everything back. '

@@ -12,6 +12,7 @@ declare
   v_table text;
   v_constraint text;
 begin
+  perform app.require_scope('crm:write');
   select * into v_merge from crm.merges m where m.tenant_id = app.tenant_id() and m.id = undo_merge.merge_id for update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no merge %s.', undo_merge.merge_id), 'mergeId');

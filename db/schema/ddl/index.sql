@@ -9,6 +9,7 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/constraint.sql
 --!include ddl/policy.sql
 --!include ddl/trigger.sql
+--!include ddl/scope.sql
 --!include ddl/tenant_table.sql
 --!include ddl/append_only.sql
 --!include ddl/state_machine.sql

@@ -5,6 +5,7 @@ declare
   v_name text := (select relname from pg_class where oid = p_table);
   v_living text := case when exists (select from pg_attribute where attrelid = p_table and attname = 'deleted_at' and not attisdropped)
     then 't.deleted_at is null' else 'true' end;
+  v_scope text := ddl.scope(p_table) || ':read';
   v_alike text;
 begin
   v_alike := case when p_fuzzy is null then format($alike$
@@ -42,6 +43,7 @@ begin
       v_query tsquery := app.search_query(p_query);
       v_found bigint;
     begin
+      perform app.require_scope(%6$L);
       if v_query is null then
         return;
       end if;
@@ -56,7 +58,7 @@ begin
         %5$s
       end if;
     end
-    $body$ $sql$, p_table, v_name, p_fuzzy, v_living, v_alike);
+    $body$ $sql$, p_table, v_name, p_fuzzy, v_living, v_alike, v_scope);
   execute format('comment on function app.find_%I(text) is %L', v_name,
     format('Ids of the %s of this tenant that a search finds, with their ranks: at most a thousand, then what is spelt alike.', replace(v_name, '_', ' ')));
   execute format('grant execute on function app.find_%I(text) to rowhouse_viewer', v_name);

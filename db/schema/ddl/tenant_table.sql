@@ -26,6 +26,10 @@ begin
   -- The function stands unwrapped: PostgreSQL inlines it, and the planner sees which tenant it plans for.
   perform ddl.policy(p_table, 'tenant_wall',
     'as restrictive for all to public using (tenant_id = app.tenant_id()) with check (tenant_id = app.tenant_id())');
+  -- Only the roles of keys that are limited to scopes carry this one: others plan and run as if it were not there.
+  perform ddl.policy(p_table, 'scope_wall', format(
+    'as restrictive for all to rowhouse_scoped using ((select app.require_scope(%L))) with check ((select app.require_scope(%L)))',
+    ddl.scope(p_table) || ':read', ddl.scope(p_table) || ':write'));
   perform ddl.policy(p_table, 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
   perform ddl.policy(p_table, 'select_' || substr(p_select_role, 10), format('for select to %I using (true)', p_select_role));
 
@@ -50,4 +54,4 @@ begin
 end
 $$;
 comment on function ddl.tenant_table(regclass, text[], text[], text, text, text) is
-  'Applies the tenant pattern: reference to the tenant, forced row-level security with the tenant wall, select for viewers, insert and update of the named columns for the write role, everything named for the system role, the time stamp. A table with deleted_at and updatable columns can be soft-deleted by its write role.';
+  'Applies the tenant pattern: reference to the tenant, forced row-level security with the tenant wall and that of scopes, select for viewers, insert and update of the named columns for the write role, everything named for the system role, the time stamp. A table with deleted_at and updatable columns can be soft-deleted by its write role.';

@@ -13,7 +13,6 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/guard_revoked.sql
 --!include iam/api_keys.sql
 --!include iam/api_key_hashes.sql
---!include iam/scopes.sql
 --!include iam/key_maker.sql
 --!include iam/create_api_key.sql
 --!include iam/revoke_api_key.sql

@@ -21,5 +21,7 @@ grant select, insert, update on iam.memberships to rowhouse_definer;
 -- A user is visible to the tenants they belong to: the membership's own wall decides which tenant that is.
 select ddl.policy('iam.users', 'tenant_wall', $$as restrictive for all to public
   using (exists (select from iam.memberships m where m.user_id = users.id and m.tenant_id = app.tenant_id()))$$);
+select ddl.policy('iam.users', 'scope_wall', $$as restrictive for all to rowhouse_scoped
+  using ((select app.require_scope('iam:read'))) with check ((select app.require_scope('iam:write')))$$);
 select ddl.policy('iam.users', 'select_viewer', 'for select to rowhouse_viewer using (true)');
 select ddl.policy('iam.users', 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');

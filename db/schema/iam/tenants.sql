@@ -25,6 +25,8 @@ create unique index if not exists tenants_slug_key on iam.tenants (slug) where d
 alter table iam.tenants enable row level security;
 alter table iam.tenants force row level security;
 select ddl.policy('iam.tenants', 'tenant_wall', 'as restrictive for all to public using (id = app.tenant_id()) with check (id = app.tenant_id())');
+-- Whatever its scopes, a key may know its tenant: the days of all other data begin by it.
+select ddl.policy('iam.tenants', 'scope_wall', $$as restrictive for update to rowhouse_scoped using (true) with check ((select app.require_scope('iam:write')))$$);
 select ddl.policy('iam.tenants', 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
 select ddl.policy('iam.tenants', 'select_viewer', 'for select to rowhouse_viewer using (true)');
 select ddl.policy('iam.tenants', 'update_admin', 'for update to rowhouse_admin using (true) with check (true)');

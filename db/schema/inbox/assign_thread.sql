@@ -4,6 +4,7 @@ declare
   v_thread inbox.inbox_threads;
   v_now timestamptz;
 begin
+  perform app.require_scope('inbox:write');
   select * into v_thread from inbox.inbox_threads t
   where t.tenant_id = app.tenant_id() and t.id = assign_thread.thread_id and t.deleted_at is null for update;
   if not found then

@@ -3,6 +3,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_plan lists.enrichment_plans;
 begin
+  perform app.require_scope('enrichment:write');
   select * into v_plan from lists.enrichment_plans where tenant_id = app.tenant_id() and id = plan_id for update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no enrichment plan %s.', plan_id), 'planId');

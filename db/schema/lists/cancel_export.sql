@@ -4,6 +4,7 @@ declare
   v_export lists.export_jobs;
   v_job pipeline.jobs;
 begin
+  perform app.require_scope('exports:write');
   -- The export first, then its job: the order in which the worker takes them.
   select * into v_export from lists.export_jobs e where e.tenant_id = app.tenant_id() and e.id = export_id for update;
   if not found then

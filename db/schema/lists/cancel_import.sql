@@ -4,6 +4,7 @@ declare
   v_import lists.list_imports;
   v_job pipeline.jobs;
 begin
+  perform app.require_scope('imports:write');
   -- The import first, then its job: the order in which the worker takes them.
   select * into v_import from lists.list_imports i where i.tenant_id = app.tenant_id() and i.id = import_id for no key update;
   if not found then

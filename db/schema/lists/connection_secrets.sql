@@ -16,7 +16,7 @@ select ddl.trigger('private.connection_secrets', '_100_stamp', 'before update fo
 create or replace function lists.connections_has_secret(connection lists.connections) returns boolean
 language sql stable security definer set search_path to pg_catalog as $$
   select exists (select from private.connection_secrets s
-    where s.tenant_id = app.tenant_id() and s.tenant_id = connection.tenant_id and s.connection_id = connection.id)
+    where app.require_scope('connections:read') and s.tenant_id = app.tenant_id() and s.tenant_id = connection.tenant_id and s.connection_id = connection.id)
 $$;
 comment on function lists.connections_has_secret(lists.connections) is
   E'@notNull\n@behavior -aggregate -filterBy -orderBy\nWhether a password or key is kept for it. It can be replaced, and never be read.';

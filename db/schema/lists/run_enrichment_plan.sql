@@ -40,6 +40,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_plan lists.enrichment_plans;
 begin
+  perform app.require_scope('enrichment:write');
   select * into v_plan from lists.enrichment_plans
   where tenant_id = app.tenant_id() and id = plan_id and deleted_at is null for update;
   if not found then

@@ -12,6 +12,7 @@ declare
   v_filter jsonb := coalesce(start_export.filter, '{}');
   v_job lists.export_jobs;
 begin
+  perform app.require_scope('exports:write');
   select * into v_list from lists.lists l
   where l.tenant_id = app.tenant_id() and l.id = start_export.list_id and l.deleted_at is null;
   if not found then

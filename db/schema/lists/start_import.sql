@@ -14,6 +14,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_import lists.list_imports;
 begin
+  perform app.require_scope('imports:write');
   if not exists (select from lists.lists l where l.tenant_id = app.tenant_id() and l.id = start_import.list_id and l.deleted_at is null) then
     perform app.raise('NOT_FOUND', format('There is no list %s.', list_id), 'listId');
   end if;

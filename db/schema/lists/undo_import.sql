@@ -3,6 +3,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_import lists.list_imports;
 begin
+  perform app.require_scope('imports:write');
   select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = import_id for no key update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no import %s.', import_id), 'importId');

@@ -3,6 +3,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_variant outreach.campaign_variants;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_variant from outreach.campaign_variants v
   where v.tenant_id = app.tenant_id() and v.id = choose_campaign_winner.variant_id and v.deleted_at is null;
   if not found then

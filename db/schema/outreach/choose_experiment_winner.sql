@@ -4,6 +4,7 @@ declare
   v_variant outreach.step_experiment_variants;
   v_experiment outreach.step_experiments;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_variant from outreach.step_experiment_variants v
   where v.tenant_id = app.tenant_id() and v.id = choose_experiment_winner.step_experiment_variant_id and v.deleted_at is null;
   if not found then

@@ -5,6 +5,7 @@ declare
   v_draft integer;
   v_version outreach.template_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_template from outreach.templates t
   where t.tenant_id = app.tenant_id() and t.id = new_template_version.template_id and t.deleted_at is null for no key update;
   if not found then

@@ -5,6 +5,7 @@ declare
   v_draft integer;
   v_version outreach.workflow_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_workflow from outreach.workflows w
   where w.tenant_id = app.tenant_id() and w.id = new_workflow_version.workflow_id and w.deleted_at is null for no key update;
   if not found then

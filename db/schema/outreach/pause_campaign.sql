@@ -1,6 +1,7 @@
 create or replace function outreach.pause_campaign(campaign_id uuid) returns outreach.campaigns
 language plpgsql security definer set search_path to pg_catalog as $$
 begin
+  perform app.require_scope('outreach:write');
   return outreach.move_campaign(campaign_id, 'paused');
 end
 $$;

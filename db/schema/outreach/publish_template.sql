@@ -4,6 +4,7 @@ declare
   v_template outreach.templates;
   v_version outreach.template_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_template from outreach.templates t
   where t.tenant_id = app.tenant_id() and t.id = publish_template.template_id and t.deleted_at is null for update;
   if not found then

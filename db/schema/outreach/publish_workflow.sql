@@ -4,6 +4,7 @@ declare
   v_workflow outreach.workflows;
   v_draft outreach.workflow_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_workflow from outreach.workflows w
   where w.tenant_id = app.tenant_id() and w.id = publish_workflow.workflow_id and w.deleted_at is null for update;
   if not found then

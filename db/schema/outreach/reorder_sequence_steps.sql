@@ -4,6 +4,7 @@ declare
   v_sequence outreach.sequences;
   v_steps uuid[];
 begin
+  perform app.require_scope('outreach:write');
   select * into v_sequence from outreach.sequences s
   where s.tenant_id = app.tenant_id() and s.id = reorder_sequence_steps.sequence_id and s.deleted_at is null for update;
   if not found then

@@ -4,6 +4,7 @@ declare
   v_letter outreach.message_dead_letters;
   v_status text;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_letter from outreach.message_dead_letters d
   where d.tenant_id = app.tenant_id() and d.id = replay_dead_letter.dead_letter_id for update;
   if not found then

@@ -3,6 +3,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_campaign outreach.campaigns;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_campaign from outreach.campaigns c
   where c.tenant_id = app.tenant_id() and c.id = resume_campaign.campaign_id and c.deleted_at is null for update;
   -- A draft can become running, too, but by being launched.

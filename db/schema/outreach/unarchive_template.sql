@@ -3,6 +3,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_template outreach.templates;
 begin
+  perform app.require_scope('outreach:write');
   update outreach.templates t set archived_at = null
   where t.tenant_id = app.tenant_id() and t.id = unarchive_template.template_id and t.deleted_at is null
   returning * into v_template;

@@ -3,6 +3,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_job pipeline.jobs;
 begin
+  perform app.require_scope('pipeline:write');
   select * into v_job from pipeline.jobs where tenant_id = app.tenant_id() and id = job_id for update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no job %s.', job_id), 'jobId');

@@ -4,6 +4,7 @@ declare
   v_blueprint pipeline.blueprints;
   v_version pipeline.blueprint_versions;
 begin
+  perform app.require_scope('pipeline:write');
   select * into v_blueprint from pipeline.blueprints b
   where b.tenant_id = app.tenant_id() and b.id = publish_blueprint.blueprint_id and b.deleted_at is null for update;
   if not found then

@@ -25,4 +25,24 @@ end
 $$;
 comment on function app.check_scopes(text[]) is 'The scopes in order and once each; refuses those that do not exist.';
 grant execute on function app.known_scopes(), app.scopes_cover(text[], text[]), app.check_scopes(text[])
-  to rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
+  to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
+
+create or replace function app.require_scope(p_scope text) returns boolean
+language plpgsql stable parallel safe set search_path to pg_catalog as $$
+declare
+  v_scopes text := coalesce(current_setting('jwt.claims.scopes', true), '');
+begin
+  -- A role that is limited to scopes has none where none are named.
+  if v_scopes = '' and current_user not like 'rowhouse\_%\_scoped' then
+    return true;
+  end if;
+  if not app.scopes_cover(string_to_array(v_scopes, ' '), array[p_scope]) then
+    perform app.raise('FORBIDDEN', format('This API key lacks the scope %s. It has: %s. Use a key that was made with it.', p_scope, replace(v_scopes, ' ', ', ')),
+      null, jsonb_build_object('scope', p_scope));
+  end if;
+  return true;
+end
+$$;
+comment on function app.require_scope(text) is
+  'Raises FORBIDDEN, naming the scope, when this session is of an API key that is limited to others; true for everybody else. In policies it stands in a sub-select, and is asked once a statement.';
+grant execute on function app.require_scope(text) to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
