@@ -68,6 +68,16 @@ export const variables = {
     text.min(32, "must have at least 32 characters, such as the output of: openssl rand -hex 32").optional(),
     "Signs tokens and links and derives passwords. Required in production; elsewhere made once and kept in the data folder.",
   ),
+  encryptionKeys: secret(
+    "ROWHOUSE_ENCRYPTION_KEYS",
+    text
+      .transform((keys) => keys.split(",").map((key) => key.trim()))
+      .refine((keys) => keys.every((key) => /^[A-Za-z0-9+/]{43}=$/.test(key)), {
+        message: "must be keys of 32 bytes in Base64, separated by commas; make one with: openssl rand -base64 32",
+      })
+      .optional(),
+    "Keys that column secrets are encrypted with, separated by commas: the first encrypts, all decrypt. Unset: one derived from ROWHOUSE_SECRET.",
+  ),
   jwtIssuer: variable("ROWHOUSE_JWT_ISSUER", text.min(1), "rowhouse", "The iss claim that is written and required."),
   jwtAudience: variable(
     "ROWHOUSE_JWT_AUDIENCE",

@@ -15,6 +15,6 @@ select ddl.audit('crm.contact_consents');
 
 -- What a secret is stays unknown, that it was set or replaced does not.
 select ddl.audit('private.user_credentials', '{password_hash}', p_scope => 'membership', p_entity => 'user_id');
-select ddl.audit('private.connection_secrets', '{ciphertext}', p_entity => 'connection_id');
+select ddl.audit('private.connection_secrets', '{sealed_secret}', p_entity => 'connection_id');
 select ddl.audit('private.webhook_source_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_source_id');
 select ddl.audit('private.webhook_subscription_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_subscription_id');

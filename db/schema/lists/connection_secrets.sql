@@ -2,13 +2,12 @@
 create table if not exists private.connection_secrets (
   tenant_id uuid not null,
   connection_id uuid not null,
-  ciphertext bytea not null,
-  key_id text not null,
+  sealed_secret bytea not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint connection_secrets_pkey primary key (tenant_id, connection_id)
 );
-comment on table private.connection_secrets is 'What opens a connection, encrypted by the key of that id; the key itself is not in the database.';
+comment on table private.connection_secrets is 'What opens a connection, sealed with the server''s key.';
 select ddl.foreign_key('private.connection_secrets', 'connection_id', 'lists.connections', 'cascade', p_index => false);
 select ddl.private_table('private.connection_secrets');
 select ddl.trigger('private.connection_secrets', '_100_stamp', 'before update for each row execute function app.stamp()');
