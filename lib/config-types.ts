@@ -15,6 +15,24 @@ export const origins = listOf(
   "must be origins such as https://app.example.com, with commas between them and no path",
 );
 
+/** Milliseconds by role, such as `viewer:5000,member:10000`. */
+export const roleTimes = z
+  .string()
+  .regex(
+    /^((viewer|member|manager|admin|owner):[1-9]\d{0,6}(,\s*(?!$)|$))*$/,
+    "must be roles with milliseconds, such as viewer:5000,member:10000",
+  )
+  .optional()
+  .transform((given = "") =>
+    Object.fromEntries(
+      given
+        .split(/[\s,]+/)
+        .filter((each) => each !== "")
+        .map((each) => each.split(":") as [string, string])
+        .map(([role, ms]) => [role, Number(ms)]),
+    ),
+  );
+
 /** Internet addresses, and networks of them. */
 export const networks = listOf((value) => {
   const [, address = "", bits = "0"] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];

@@ -7,6 +7,7 @@ import type { Log } from "../lib/log.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { accessLog } from "./http/access-log.ts";
+import { admitAddress, admitOperation, admitPrincipal } from "./http/admit.ts";
 import { bodyDeadline } from "./http/body-deadline.ts";
 import type { ClientOf } from "./http/client-address.ts";
 import { crossOrigin } from "./http/cross-origin.ts";
@@ -17,6 +18,7 @@ import { requestScope } from "./http/request-scope.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import { sendGraphqlError } from "./http/send-error.ts";
 import { singleHeaders } from "./http/single-headers.ts";
+import type { Admission } from "./limits/admission.ts";
 import { createRoutes } from "./routes.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
@@ -29,6 +31,7 @@ export interface ServerContext {
   readonly pool: Pool;
   readonly authenticator: Authenticator;
   readonly clientOf: ClientOf;
+  readonly admission: Admission;
   readonly changes: ChangeHub;
   /** Aborted as soon as the shutdown begins. */
   readonly draining: AbortSignal;
@@ -39,7 +42,7 @@ const bodyMs = 30_000;
 
 /** The server's middleware, in order. Bodies are read by who needs them: nothing here parses one before grafserv. */
 export async function createApp(context: ServerContext, grafserv: ExpressGrafserv): Promise<Express> {
-  const { config, log, metrics, pool, authenticator, draining } = context;
+  const { config, log, metrics, pool, authenticator, admission, draining } = context;
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -53,7 +56,13 @@ export async function createApp(context: ServerContext, grafserv: ExpressGrafser
   app.get("/metrics", metricsRoute(metrics, pool, config.metricsToken));
   for (const { path, handlers } of createRoutes(context)) app.use(path, ...handlers);
   app.use(bodyDeadline(bodyMs));
-  app.use("/graphql", authenticate(authenticator, sendGraphqlError));
+  app.use(
+    "/graphql",
+    admitAddress(admission, sendGraphqlError),
+    authenticate(authenticator, sendGraphqlError),
+    admitPrincipal(admission, sendGraphqlError),
+    admitOperation(admission, sendGraphqlError),
+  );
   await grafserv.addTo(app, null, false);
   app.use(notFound);
   app.use(lastResort(log));

@@ -1,8 +1,9 @@
 import type { Pool } from "pg";
 import { createWithPgClient, makePgService } from "postgraphile/adaptors/pg";
 import { RowhouseError } from "../lib/errors.ts";
-import { pgSettings } from "./auth/session.ts";
+import { pgSettings, type TokenRole } from "./auth/session.ts";
 import { currentRequest, currentSession } from "./http/request-scope.ts";
+import type { DatabaseMeter } from "./limits/database-meter.ts";
 
 /** The schemas whose tables and functions the API shows. */
 export const apiSchemas = ["iam", "pipeline", "crm", "lists", "outreach", "inbox", "tracking", "events", "audit"];
@@ -20,6 +21,13 @@ const statementPrefixes: Readonly<Record<string, string>> = {
   rowhouse_admin_scoped: "X",
 };
 
+/** What the API's way to the database is told besides its pool. */
+export interface PgServiceOptions {
+  /** How long a statement may take, in milliseconds, by role; the connection's own limit for the others. */
+  readonly statementTimeouts?: Readonly<Partial<Record<TokenRole, number>>>;
+  readonly meter?: DatabaseMeter | undefined;
+}
+
 type WithPgClient = Awaited<ReturnType<typeof createWithPgClient>>;
 type PgClient = Parameters<Parameters<WithPgClient>[1]>[0];
 type PgQuery = Parameters<PgClient["query"]>[0];
@@ -28,35 +36,55 @@ type PgQuery = Parameters<PgClient["query"]>[0];
  * The API's way to the database: each operation runs in transactions that carry the claims of the request being
  * served. Without a request they run as rowhouse_anonymous. The schema is the one rowhouse_admin may see.
  */
-export function createPgService(pool: Pool): GraphileConfig.PgServiceConfiguration {
+export function createPgService(
+  pool: Pool,
+  { statementTimeouts = {}, meter }: PgServiceOptions = {},
+): GraphileConfig.PgServiceConfiguration {
   const service = makePgService({
     pool: pool as never,
     schemas: apiSchemas,
     pubsub: false,
     pgSettings: () => {
       const { requestId, client } = currentRequest() ?? {};
-      return pgSettings(currentSession(), { requestId, ipAddress: client?.ipAddress });
+      const session = currentSession();
+      const settings = pgSettings(session, { requestId, ipAddress: client?.ipAddress });
+      const timeout = session.role === undefined ? undefined : statementTimeouts[session.role];
+      return timeout === undefined ? settings : { ...settings, statement_timeout: String(timeout) };
     },
     // The catalogue is read once, and may take longer than a request is given.
     pgSettingsForIntrospection: { role: "rowhouse_admin", statement_timeout: "0" },
   });
-  const adaptor = { ...service.adaptor, createWithPgClient: createWithRoleClient } as typeof service.adaptor;
+  const adaptor = { ...service.adaptor, createWithPgClient: createWithRoleClient(meter) } as typeof service.adaptor;
   return { ...service, adaptor };
 }
 
-async function createWithRoleClient(...args: Parameters<typeof createWithPgClient>): Promise<WithPgClient> {
-  const inner = await createWithPgClient(...args);
-  const outer = (async (settings, callback) => {
-    const role = settings?.["role"];
-    const prefix = role === undefined ? undefined : statementPrefixes[role];
-    try {
-      return await inner(settings, (client) => callback(prefix ? namedForRole(client, prefix) : client));
-    } catch (error) {
-      throw role === "rowhouse_anonymous" ? signInFirst(error) : error;
-    }
-  }) as WithPgClient;
-  if (inner.release) outer.release = () => inner.release?.();
-  return outer;
+function createWithRoleClient(meter: DatabaseMeter | undefined) {
+  return async (...args: Parameters<typeof createWithPgClient>): Promise<WithPgClient> => {
+    const inner = await createWithPgClient(...args);
+    const outer = (async (settings, callback) => {
+      const role = settings?.["role"];
+      const prefix = role === undefined ? undefined : statementPrefixes[role];
+      const run = () => inner(settings, (client) => callback(prefix ? namedForRole(client, prefix) : client));
+      try {
+        return await (meter ? meter.measure(settings?.["jwt.claims.tenant_id"], run) : run());
+      } catch (error) {
+        throw role === "rowhouse_anonymous" ? signInFirst(error) : timedOut(error, settings?.["statement_timeout"]);
+      }
+    }) as WithPgClient;
+    if (inner.release) outer.release = () => inner.release?.();
+    return outer;
+  };
+}
+
+/** A statement that was cancelled after the time of its role says which time that is. */
+function timedOut(error: unknown, limitMs: string | undefined): unknown {
+  if (limitMs === undefined || (error as { code?: string }).code !== "57014") return error;
+  const seconds = Number(limitMs) / 1000;
+  const message = `This took longer than the ${seconds} seconds that your role may take for a statement, and was stopped. Ask for less at a time, or filter by an indexed field.`;
+  return new RowhouseError("TIMEOUT", message, {
+    details: { limit: seconds, name: "statementSeconds" },
+    cause: error,
+  });
 }
 
 function namedForRole(client: PgClient, prefix: string): PgClient {

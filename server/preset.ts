@@ -4,6 +4,8 @@ import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
+import type { DatabaseMeter } from "./limits/database-meter.ts";
+import { roleTimeouts } from "./limits/role-timeouts.ts";
 import { createPgService } from "./pg-service.ts";
 import { ApiKeyPlugin } from "./plugins/api-key-plugin.ts";
 import { DescriptionsPlugin } from "./plugins/descriptions-plugin.ts";
@@ -37,6 +39,8 @@ export interface PresetOptions {
   readonly config: Config;
   /** Where errors that are our fault are written in full. */
   readonly log?: Log;
+  /** Measures what tenants cost. */
+  readonly meter?: DatabaseMeter;
 }
 
 /** Parts of the libraries that have no place in our API, each with the reason. */
@@ -95,7 +99,7 @@ const groupsMax = 1000;
 const rootFieldsMax = 30;
 
 /** The composition of the GraphQL API. */
-export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig.Preset {
+export function makePreset({ pool, config, log, meter }: PresetOptions): GraphileConfig.Preset {
   const pages = { default: pageSizeDefault, max: config.pageSizeMax };
   const introspection =
     config.introspection === undefined ? config.nodeEnv !== "production" : config.introspection === "on";
@@ -130,12 +134,13 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
         {
           depth: config.queryDepthMax,
           aliases: config.queryAliasesMax,
+          directives: config.queryDirectivesMax,
           selections: config.querySelectionsMax,
           rootFields: rootFieldsMax,
           cost: config.queryCostMax,
           pages,
         },
-        { introspection },
+        { introspection, bodyBytesMax: config.bodyBytesMax },
       ),
       SignInPlugin,
       ApiKeyPlugin,
@@ -143,7 +148,7 @@ export function makePreset({ pool, config, log }: PresetOptions): GraphileConfig
       OperationPlugin,
     ],
     disablePlugins: disabledPlugins,
-    pgServices: [createPgService(pool)],
+    pgServices: [createPgService(pool, { statementTimeouts: roleTimeouts(config), meter })],
     schema: {
       defaultNodeIdCodec: "typeId",
       // An id that is none would be a line on the console.

@@ -18,6 +18,7 @@ import { createClientOf } from "./http/client-address.ts";
 import { mayOpenSocket } from "./http/cross-origin.ts";
 import { isMigrated } from "./http/health.ts";
 import { listen } from "./http/listen.ts";
+import { startLimits } from "./limits/start-limits.ts";
 import { makePreset } from "./preset.ts";
 import type { Services } from "./services.ts";
 import { createChangeHub } from "./subscriptions/change-hub.ts";
@@ -70,10 +71,13 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   lifecycle.onClose("uses of API keys", () => keyUses.close());
   const keys = createApiKeys(pool, revocations, keyUses);
   const authenticator = createAuthenticator({ tokens, keys, revocations });
+  const limits = startLimits(config, databaseUrl, log);
+  lifecycle.onClose("limits", () => limits.close());
+  const { admission, meter } = limits;
   const { refreshTokenDays } = config;
   const services: Services = { pool, tokens, revocations, refreshTokenDays, changes };
   const pgl = postgraphile({
-    extends: [makePreset({ pool, config, log })],
+    extends: [makePreset({ pool, config, log, meter })],
     grafast: { context: () => ({ services }) },
   });
   lifecycle.onClose("PostGraphile", async () => {
@@ -85,7 +89,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
 
   const clientOf = createClientOf(config.trustedProxies);
   const draining = lifecycle.signal;
-  const context: ServerContext = { config, log, metrics, pool, authenticator, clientOf, changes, draining };
+  const context: ServerContext = { config, log, metrics, pool, authenticator, clientOf, admission, changes, draining };
   const grafserv = pgl.createServ(expressGrafserv);
   await grafserv.ready();
   const app = await createApp(context, grafserv);
@@ -100,6 +104,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
     metrics,
     messageBytesMax: config.bodyBytesMax,
     clientOf,
+    admission,
     mayOpen: mayOpenSocket(config),
   });
   lifecycle.onClose("sockets", () => sockets.close());

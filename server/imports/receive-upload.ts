@@ -207,7 +207,7 @@ async function* limited(body: AsyncIterable<Uint8Array>, maxBytes: number): Asyn
         "LIMIT_EXCEEDED",
         `The file is larger than ${maxBytes} bytes, the limit of an upload. Split it.`,
         {
-          details: { limit: maxBytes },
+          details: { limit: maxBytes, count: bytes, name: "uploadBytes" },
         },
       );
     }

@@ -11,6 +11,7 @@ import {
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
   type GraphQLSchema,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type ValueNode,
 } from "graphql";
@@ -19,6 +20,7 @@ import {
 export interface OperationCounts {
   readonly depth: number;
   readonly aliases: number;
+  readonly directives: number;
   readonly selections: number;
   readonly rootFields: number;
   /** Fields times the rows they may return. */
@@ -39,6 +41,7 @@ export interface CountedPages {
 interface Counts {
   depth: number;
   aliases: number;
+  directives: number;
   selections: number;
   cost: number;
   perRow: number;
@@ -97,6 +100,7 @@ export function countOperations(
         : nothing();
       into.selections += 1 + inner.selections;
       into.aliases += (field.alias ? 1 : 0) + inner.aliases;
+      into.directives += inner.directives;
       if (name.startsWith("__")) return;
       into.depth = Math.max(into.depth, 1 + inner.depth);
       const isConnection = definitionOfField?.args.some((each) => each.name === "first") ?? false;
@@ -112,6 +116,7 @@ export function countOperations(
     const countSet = ({ selections }: SelectionSetNode, parent: GraphQLCompositeType | undefined): Counts => {
       const counts = nothing();
       for (const selection of selections) {
+        counts.directives += selection.directives?.length ?? 0;
         if (selection.kind === Kind.FIELD) {
           countField(selection, parent, counts);
           continue;
@@ -128,9 +133,10 @@ export function countOperations(
     };
 
     const root = schema.getRootType(definition.operation) ?? undefined;
-    const { depth, aliases, selections, cost, perRow } = countSet(definition.selectionSet, root);
+    const { depth, aliases, selections, cost, perRow, ...counts } = countSet(definition.selectionSet, root);
+    const directives = counts.directives + directivesAround(definition, fragments);
     const rootFields = countRootFields(definition.selectionSet, fragments);
-    return [{ depth, aliases, selections, rootFields, cost: cost + perRow, dependsOnVariables }];
+    return [{ depth, aliases, directives, selections, rootFields, cost: cost + perRow, dependsOnVariables }];
   });
 }
 
@@ -156,13 +162,25 @@ function countRootFields(
   return count;
 }
 
+/** Directives of the operation itself, of its variables and of the definitions of fragments. */
+function directivesAround(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): number {
+  return [operation, ...(operation.variableDefinitions ?? []), ...fragments.values()].reduce(
+    (sum, { directives = [] }) => sum + directives.length,
+    0,
+  );
+}
+
 function nothing(): Counts {
-  return { depth: 0, aliases: 0, selections: 0, cost: 0, perRow: 0 };
+  return { depth: 0, aliases: 0, directives: 0, selections: 0, cost: 0, perRow: 0 };
 }
 
 function add(into: Counts, counts: Counts): void {
   into.depth = Math.max(into.depth, counts.depth);
   into.aliases += counts.aliases;
+  into.directives += counts.directives;
   into.selections += counts.selections;
   into.cost += counts.cost;
   into.perRow += counts.perRow;

@@ -5,6 +5,7 @@ import { countOperations, type CountedPages, type OperationCounts } from "./coun
 export interface OperationLimits {
   readonly depth: number;
   readonly aliases: number;
+  readonly directives: number;
   readonly selections: number;
   readonly rootFields: number;
   readonly cost: number;
@@ -15,6 +16,7 @@ const phrases = {
   selections: "selects %n fields once its fragments are expanded",
   depth: "nests %n levels deep",
   aliases: "has %n aliases once its fragments are expanded",
+  directives: "has %n directives once its fragments are expanded",
   rootFields: "has %n fields at its root",
   cost: "has a cost of %n, which is its fields times the rows they may return",
 } as const;

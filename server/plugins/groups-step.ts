@@ -43,7 +43,10 @@ export class GroupsStep extends Step {
 function sortedGroups(rows: readonly any[], columns: readonly GroupColumn[], groupsMax: number): readonly any[] {
   if (rows.length > groupsMax) {
     const message = `The rows fall into more than ${groupsMax} groups, which is the limit. Filter them, or group by something coarser.`;
-    throw new RowhouseError("LIMIT_EXCEEDED", message, { field: "groupBy", details: { limit: groupsMax } });
+    throw new RowhouseError("LIMIT_EXCEEDED", message, {
+      field: "groupBy",
+      details: { limit: groupsMax, count: rows.length, name: "groups" },
+    });
   }
   return [...rows].sort((a, b) => {
     for (const { index, codec } of columns) {

@@ -6,7 +6,7 @@ import { checkWithVariables, limitRule, type OperationLimits } from "../limits/o
 /** Refuses operations that ask for too much, before they are planned, over HTTP and WebSocket. */
 export function limitsPlugin(
   limits: OperationLimits,
-  options: { readonly introspection: boolean },
+  options: { readonly introspection: boolean; readonly bodyBytesMax: number },
 ): GraphileConfig.Plugin {
   return {
     name: "LimitsPlugin",
@@ -16,7 +16,7 @@ export function limitsPlugin(
         processRequest(next: any, event: any) {
           const { requestDigest } = event;
           const getBody = requestDigest.getBody;
-          requestDigest.getBody = async () => refuseBatch(await getBody.call(requestDigest));
+          requestDigest.getBody = async () => refuseBatch(await getBody.call(requestDigest).catch(sayLimit));
           return next();
         },
         setPreset(next: any, event: any) {
@@ -33,6 +33,16 @@ export function limitsPlugin(
       },
     } as any,
   };
+
+  function sayLimit(error: { readonly extensions?: { readonly statusCode?: number } }): never {
+    if (error.extensions?.statusCode !== 413) throw error;
+    const limit = options.bodyBytesMax;
+    throw new SafeError(`The request is larger than ${limit} bytes, which is the limit. Send less at a time.`, {
+      statusCode: 413,
+      code: "LIMIT_EXCEEDED",
+      details: { limit, name: "bodyBytes" },
+    });
+  }
 
   function refuse(next: any, { args }: any): unknown {
     const exceeded = checkWithVariables(args.schema, args.document, limits, args.variableValues ?? {});

@@ -25,7 +25,7 @@ export async function createNested(
     if (rows.length === 0) continue;
     if (rows.length > nestedRowsMax) {
       const message = `${nested.fieldName} has ${rows.length} items in all, and one request may have at most ${nestedRowsMax}. Send them in parts.`;
-      const details = { limit: nestedRowsMax, count: rows.length };
+      const details = { limit: nestedRowsMax, count: rows.length, name: "nestedRows" };
       throw new RowhouseError("LIMIT_EXCEEDED", message, { field: nested.fieldName, details });
     }
     const linked = nested.link ? await linkedIds(client, nested.link, rows) : undefined;

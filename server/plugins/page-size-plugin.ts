@@ -21,7 +21,10 @@ export function pageSizePlugin(sizes: PageSizes): GraphileConfig.Plugin {
     if ((size as number) < 0) throw negative(name, size as number);
     if ((size as number) <= sizes.max) return size as number;
     const message = `${name} is ${size as number}, and a page may have at most ${sizes.max} rows. Ask for less, and go on from pageInfo.endCursor.`;
-    throw new RowhouseError("LIMIT_EXCEEDED", message, { field: name, details: { limit: sizes.max, count: size } });
+    throw new RowhouseError("LIMIT_EXCEEDED", message, {
+      field: name,
+      details: { limit: sizes.max, count: size, name: "pageSize" },
+    });
   }
 
   return {
@@ -79,7 +82,10 @@ function checkOffset(offset: unknown): number | null {
   if ((offset as number) < 0) throw negative("offset", offset as number);
   if ((offset as number) <= offsetMax) return offset as number;
   const message = `offset is ${offset as number}, and may be at most ${offsetMax}. Use after with a cursor to read on from there.`;
-  throw new RowhouseError("LIMIT_EXCEEDED", message, { field: "offset", details: { limit: offsetMax, count: offset } });
+  throw new RowhouseError("LIMIT_EXCEEDED", message, {
+    field: "offset",
+    details: { limit: offsetMax, count: offset, name: "offset" },
+  });
 }
 
 function negative(field: string, value: number): RowhouseError {

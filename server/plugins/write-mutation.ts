@@ -169,7 +169,7 @@ export function refuseTooMany(field: string, count: number, limit: number): void
     `${field} has ${count} items, and one request may have at most ${limit}. Send them in parts.`,
     {
       field,
-      details: { limit, count },
+      details: { limit, count, name: "rows" },
     },
   );
 }

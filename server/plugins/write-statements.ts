@@ -130,7 +130,7 @@ function tuplesOf(rows: readonly Row[], columns: readonly NamedColumn[], values:
   const count = columns.length * rows.length;
   if (count > parametersMax) {
     const message = `${rows.length} rows with ${columns.length} fields are ${count} values; at most ${parametersMax} can be sent at once. Send fewer rows.`;
-    throw new RowhouseError("LIMIT_EXCEEDED", message, { details: { limit: parametersMax, count } });
+    throw new RowhouseError("LIMIT_EXCEEDED", message, { details: { limit: parametersMax, count, name: "values" } });
   }
   return rows
     .map((row) => `(${columns.map(([field, column]) => parameter(values, column, field, row[field])).join(", ")})`)

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { GraphQLError } from "graphql";
+import { getOperationAST, GraphQLError, OperationTypeNode, type ExecutionArgs } from "graphql";
 import { makeServer, type Server } from "graphql-ws";
 import { makeGraphQLWSConfig, type GrafservBase } from "postgraphile/grafserv";
 import type { WebSocket } from "ws";
@@ -11,7 +11,16 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { Session } from "../auth/session.ts";
 import type { ClientOf } from "../http/client-address.ts";
 import { withRequestScope, type RequestScope } from "../http/request-scope.ts";
+import type { Admission, OperationKind } from "../limits/admission.ts";
 import type { Flow } from "./flow.ts";
+
+/** An operation that is under way on a socket. */
+export interface SocketOperation {
+  readonly scope: RequestScope;
+  readonly started: number;
+  /** Gives back the tenant's place that it takes. */
+  leave?: () => void;
+}
 
 /** What is known of a socket. */
 export interface SocketState {
@@ -19,7 +28,7 @@ export interface SocketState {
   readonly request: IncomingMessage;
   readonly flow: Flow;
   /** Operations under way, by the id the client gave them. */
-  readonly operations: Map<string, { readonly scope: RequestScope; readonly started: number }>;
+  readonly operations: Map<string, SocketOperation>;
   session?: Session;
   stopFollowing?: () => void;
 }
@@ -30,6 +39,7 @@ export interface SocketProtocolOptions {
   readonly authenticator: Authenticator;
   readonly log: Log;
   readonly clientOf: ClientOf;
+  readonly admission: Admission;
   /** How long a socket may stay open without a connection_init. */
   readonly initTimeoutMs: number;
   /** Operations that may be under way at once on one socket. */
@@ -57,6 +67,7 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
     const operation = state.operations.get(id);
     if (operation === undefined) return;
     state.operations.delete(id);
+    operation.leave?.();
     const { requestId, session, operation: name, code } = operation.scope;
     const durationMs = Math.round(performance.now() - operation.started);
     log.info({ requestId, tenantId: session.tenantId, operation: name, code, durationMs }, "socket operation");
@@ -92,15 +103,30 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
       if (session === undefined) throw new Error("A socket got to its operations without a session.");
       const client = options.clientOf(state.request);
       const scope: RequestScope = { requestId: randomUUID(), client, session, whenIdle: () => state.flow.whenIdle() };
-      state.operations.set(id, { scope, started: performance.now() });
+      const operation: SocketOperation = { scope, started: performance.now() };
+      state.operations.set(id, operation);
       // What the client has completed is gone from here at once, though it may still be winding down.
       if (Object.keys(ctx.subscriptions).length > operationsMax) {
         const message = `This socket has ${operationsMax} operations under way, and may not have more. Complete one first, or open another socket.`;
-        return [new GraphQLError(message, { originalError: new RowhouseError("LIMIT_EXCEEDED", message) })];
+        const details = { limit: operationsMax, count: operationsMax, name: "socketOperations" };
+        const refusal = new RowhouseError("LIMIT_EXCEEDED", message, { details });
+        return [new GraphQLError(message, { originalError: refusal })];
       }
-      const args = await withRequestScope(scope, () => inner.onSubscribe(ctx as never, id, payload as never));
-      if (args && !Array.isArray(args)) scopes.set(args, scope);
-      return args as never;
+      try {
+        await options.admission.address(client.ipAddress);
+        await options.admission.principal(session);
+        const args = await withRequestScope(scope, () => inner.onSubscribe(ctx as never, id, payload as never));
+        if (!args || Array.isArray(args)) return args as never;
+        scopes.set(args, scope);
+        const leave = await options.admission.operation(session, kindOf(args as ExecutionArgs));
+        // It may have been completed meanwhile, and nobody would end it.
+        if (state.operations.get(id) === operation) operation.leave = leave;
+        else leave();
+        return args as never;
+      } catch (error) {
+        if (!(error instanceof RowhouseError)) throw error;
+        return [new GraphQLError(error.message, { originalError: error })];
+      }
     },
     execute: (args) => scopedByArgs(args, inner.execute),
     subscribe: (args) => scopedByArgs(args, inner.subscribe),
@@ -117,6 +143,11 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
       for (const id of [...extra.operations.keys()]) ended(extra, id);
     },
   });
+}
+
+function kindOf({ document, operationName }: ExecutionArgs): OperationKind {
+  const operation = getOperationAST(document, operationName);
+  return operation?.operation === OperationTypeNode.SUBSCRIPTION ? "subscriptions" : "operations";
 }
 
 /** Scopes by the arguments of their operation, which graphql-ws hands on without its id. */

@@ -7,6 +7,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { ClientOf } from "../http/client-address.ts";
 import { repeatedHeader } from "../http/single-headers.ts";
+import type { Admission } from "../limits/admission.ts";
 import { createFlow } from "./flow.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createSocketProtocol, type SocketState } from "./socket-protocol.ts";
@@ -21,6 +22,7 @@ export interface SocketServerOptions {
   readonly metrics: Registry;
   readonly messageBytesMax: number;
   readonly clientOf: ClientOf;
+  readonly admission: Admission;
   /** Whether a page may open a socket: browsers let any page try. */
   readonly mayOpen: (request: IncomingMessage) => boolean;
   readonly initTimeoutMs?: number;
@@ -87,7 +89,10 @@ export function serveSockets(options: SocketServerOptions): SocketServer {
     if (asked !== path) return refuse("404 Not Found");
     if (repeatedHeader(request) !== undefined) return refuse("400 Bad Request");
     if (!options.mayOpen(request)) return refuse("403 Forbidden");
-    sockets.handleUpgrade(request, socket, head, (opened) => onConnection(opened, request));
+    options.admission.address(options.clientOf(request).ipAddress).then(
+      () => sockets.handleUpgrade(request, socket, head, (opened) => onConnection(opened, request)),
+      () => refuse("429 Too Many Requests"),
+    );
   };
 
   server.on("upgrade", onUpgrade);

@@ -124,7 +124,9 @@ describe("what is too large is refused with the code and the limit", () => {
       duplex: "half",
     } as RequestInit);
     expect(answer.status).toBe(413);
-    expect(await answer.json()).toMatchObject({ errors: [{ extensions: { code: "LIMIT_EXCEEDED" } }] });
+    expect(await answer.json()).toMatchObject({
+      errors: [{ extensions: { code: "LIMIT_EXCEEDED", details: { name: "bodyBytes", limit: 20_000 } } }],
+    });
   });
 
   it("a token", async () => {

@@ -85,6 +85,17 @@ describe("an operation is refused with the limit and what was counted", () => {
     });
   });
 
+  test("when it has too many directives, also through a fragment", async () => {
+    const skipped = "__typename @skip(if: false) ".repeat(26);
+    const query = `{ ...A me { ...B } } fragment A on Query { ${skipped} } fragment B on Me { ${skipped} }`;
+    expect((await api.send(acme, query)).errors?.[0]).toMatchObject({
+      message: expect.stringMatching(/52 directives.*limit is 50/),
+      extensions: { code: "LIMIT_EXCEEDED", details: { name: "directives", limit: 50, count: 52 } },
+    });
+    const repeated = await api.send(acme, `{ __typename ${"@skip(if: false) ".repeat(5_000)} }`);
+    expect(repeated.errors?.[0]).toMatchObject({ extensions: { code: "LIMIT_EXCEEDED" } });
+  });
+
   test("when it has too many fields at its root", async () => {
     const { errors } = await api.send(
       acme,

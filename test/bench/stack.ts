@@ -52,6 +52,12 @@ export async function startBenchStack(): Promise<BenchStack> {
     ROWHOUSE_LOG_LEVEL: "warn",
     ROWHOUSE_ACCESS_TOKEN_MINUTES: "600",
     PORT: "0",
+    // What is measured is the server, not how it holds somebody back.
+    ROWHOUSE_REQUESTS_PER_MINUTE: "0",
+    ROWHOUSE_ADDRESS_REQUESTS_PER_MINUTE: "0",
+    ROWHOUSE_TENANT_OPERATIONS_MAX: "0",
+    ROWHOUSE_TENANT_SUBSCRIPTIONS_MAX: "0",
+    ROWHOUSE_TENANT_DATABASE_SECONDS: "0",
     GRAPHILE_ENV: "production",
   });
   const processes = ["worker", "server"].map((name) =>

@@ -5,6 +5,7 @@ import { createAccessTokens } from "../../server/auth/access-tokens.ts";
 import type { TokenRole } from "../../server/auth/session.ts";
 import { startServer } from "../../server/start-server.ts";
 import type { TestDatabase } from "./database.ts";
+import { noRates } from "./no-rates.ts";
 import { testSecret } from "./test-urls.ts";
 
 /** Data of a response; each test knows what it asked for. */
@@ -57,6 +58,7 @@ export async function startGraphqlApi(
     NODE_ENV: "test",
     PORT: "0",
     ROWHOUSE_LOG_LEVEL: "fatal",
+    ...noRates,
     ...settings,
   });
   const closers: (() => unknown)[] = [];

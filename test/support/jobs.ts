@@ -5,6 +5,7 @@ import { loadConfig, type Config } from "../../lib/config.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { startWorker, type WorkerApp, type WorkerOptions } from "../../worker/app.ts";
 import type { TestDatabase } from "./database.ts";
+import { noRates } from "./no-rates.ts";
 import { testSecret } from "./test-urls.ts";
 import { until } from "./until.ts";
 
@@ -22,7 +23,13 @@ export interface JobRow {
 
 /** The settings of a worker in tests; files lie in `dataDir`. */
 export function testConfig(dataDir = "data", extra: Record<string, string> = {}): Config {
-  return loadConfig({ NODE_ENV: "test", ROWHOUSE_SECRET: testSecret, ROWHOUSE_DATA_DIR: dataDir, ...extra });
+  return loadConfig({
+    NODE_ENV: "test",
+    ROWHOUSE_SECRET: testSecret,
+    ROWHOUSE_DATA_DIR: dataDir,
+    ...noRates,
+    ...extra,
+  });
 }
 
 /** Starts a worker within the test's process that looks for dead workers twice a second. */

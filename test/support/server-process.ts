@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { TestDatabase } from "./database.ts";
+import { noRates } from "./no-rates.ts";
 import { testSecret } from "./test-urls.ts";
 
 /** The real server or worker in a process of its own. */
@@ -29,6 +30,7 @@ export async function startMainProcess(
       ROWHOUSE_LOG_LEVEL: "error",
       ROWHOUSE_SERVER_DATABASE_URL: database.serverUrl,
       ROWHOUSE_WORKER_DATABASE_URL: database.workerUrl,
+      ...noRates,
       ...settings,
     },
     execArgv: [],

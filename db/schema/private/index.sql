@@ -12,3 +12,6 @@ grant usage, create on schema private to rowhouse_definer, rowhouse_worker;
 --!include private/make_partition.sql
 --!include private/keep_partitions.sql
 --!include private/forget_tenants.sql
+--!include private/quota_counts.sql
+--!include private/settle_quotas.sql
+--!include private/forget_holder.sql

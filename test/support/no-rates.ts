@@ -1,0 +1,2 @@
+/** Settings of servers whose tests are not about rates: all requests come from one address, faster than anybody clicks. */
+export const noRates = { ROWHOUSE_REQUESTS_PER_MINUTE: "0", ROWHOUSE_ADDRESS_REQUESTS_PER_MINUTE: "0" };
