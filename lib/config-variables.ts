@@ -238,6 +238,12 @@ export const variables = {
     "viewer:5000",
     "After how many milliseconds a statement of a role is cancelled, where that is sooner than ROWHOUSE_STATEMENT_TIMEOUT_MS.",
   ),
+  trustedDocuments: variable(
+    "ROWHOUSE_TRUSTED_DOCUMENTS",
+    z.enum(["off", "allow", "only"]),
+    "off",
+    "Whether documents that were stored by npm run documents are run by their hash: not at all, beside others, or nothing else.",
+  ),
   metricsToken: secret(
     "ROWHOUSE_METRICS_TOKEN",
     text.min(16, "must have at least 16 characters").optional(),

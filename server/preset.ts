@@ -5,7 +5,9 @@ import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connecti
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
 import type { DatabaseMeter } from "./limits/database-meter.ts";
+import { createDocumentStore } from "./documents/document-store.ts";
 import { roleTimeouts } from "./limits/role-timeouts.ts";
+import { operationLimits } from "./limits/settings.ts";
 import { createPgService } from "./pg-service.ts";
 import { ApiKeyPlugin } from "./plugins/api-key-plugin.ts";
 import { DescriptionsPlugin } from "./plugins/descriptions-plugin.ts";
@@ -29,6 +31,7 @@ import { QuickBehaviorsPlugin } from "./plugins/quick-behaviors-plugin.ts";
 import { RowIdPlugin } from "./plugins/row-id-plugin.ts";
 import { SoftDeletePlugin } from "./plugins/soft-delete-plugin.ts";
 import { TenantKeyPlugin } from "./plugins/tenant-key-plugin.ts";
+import { trustedDocumentsPlugin } from "./plugins/trusted-documents-plugin.ts";
 import { TypeIdPlugin } from "./plugins/type-id-plugin.ts";
 import { writePlugin } from "./plugins/write-plugin.ts";
 
@@ -86,21 +89,15 @@ const filterOperators = [
   "greaterThanOrEqualTo",
 ];
 
-/** Rows of a page when a query does not say how many. */
-export const pageSizeDefault = 50;
-
 /** Rows that one mutation takes at most. */
 export const bulkRowsMax = 1000;
 
 /** Groups of one aggregate at most. */
 const groupsMax = 1000;
 
-/** Fields at the root of an operation at most; each is a query or a transaction of its own. */
-const rootFieldsMax = 30;
-
 /** The composition of the GraphQL API. */
 export function makePreset({ pool, config, log, meter }: PresetOptions): GraphileConfig.Preset {
-  const pages = { default: pageSizeDefault, max: config.pageSizeMax };
+  const limits = operationLimits(config);
   const introspection =
     config.introspection === undefined ? config.nodeEnv !== "production" : config.introspection === "on";
   const isDevelopment = config.nodeEnv === "development";
@@ -124,24 +121,18 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
       IndexedColumnsPlugin,
       SoftDeletePlugin,
       KeysetPlugin,
-      pageSizePlugin(pages),
+      pageSizePlugin(limits.pages),
       EstimatedCountPlugin,
       groupingPlugin({ groupsMax }),
       writePlugin({ rowsMax: bulkRowsMax }),
       PlainSchemaPlugin,
       DescriptionsPlugin,
-      limitsPlugin(
-        {
-          depth: config.queryDepthMax,
-          aliases: config.queryAliasesMax,
-          directives: config.queryDirectivesMax,
-          selections: config.querySelectionsMax,
-          rootFields: rootFieldsMax,
-          cost: config.queryCostMax,
-          pages,
-        },
-        { introspection, bodyBytesMax: config.bodyBytesMax },
-      ),
+      limitsPlugin(limits, { introspection, bodyBytesMax: config.bodyBytesMax }),
+      ...(config.trustedDocuments === "off"
+        ? []
+        : [
+            trustedDocumentsPlugin({ store: createDocumentStore(pool), only: config.trustedDocuments === "only", log }),
+          ]),
       SignInPlugin,
       ApiKeyPlugin,
       ProgressPlugin,

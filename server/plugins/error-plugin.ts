@@ -68,10 +68,10 @@ function earlyErrorPlugin(present: Present): GraphileConfig.Plugin {
 
   function codeBodyError({ message, extensions }: any, statusCode: number): unknown {
     const guessed = statusCode === 413 ? "LIMIT_EXCEEDED" : statusCode < 500 ? "VALIDATION_FAILED" : "INTERNAL";
-    const { code = guessed, details } = extensions ?? {};
+    const { code = guessed, field, details } = extensions ?? {};
     const scope = currentRequest();
     if (scope) scope.code ??= code;
-    return { message, extensions: { code, details, requestId: scope?.requestId ?? randomUUID() } };
+    return { message, extensions: { code, field, details, requestId: scope?.requestId ?? randomUUID() } };
   }
 }
 

@@ -15,3 +15,4 @@ grant usage, create on schema private to rowhouse_definer, rowhouse_worker;
 --!include private/quota_counts.sql
 --!include private/settle_quotas.sql
 --!include private/forget_holder.sql
+--!include private/trusted_documents.sql
