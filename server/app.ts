@@ -18,6 +18,7 @@ import { requestScope } from "./http/request-scope.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import { sendGraphqlError } from "./http/send-error.ts";
 import { singleHeaders } from "./http/single-headers.ts";
+import { idempotentGraphql } from "./idempotency/idempotent-graphql.ts";
 import type { Admission } from "./limits/admission.ts";
 import { createRoutes } from "./routes.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
@@ -62,6 +63,7 @@ export async function createApp(context: ServerContext, grafserv: ExpressGrafser
     authenticate(authenticator, sendGraphqlError),
     admitPrincipal(admission, sendGraphqlError),
     admitOperation(admission, sendGraphqlError),
+    ...idempotentGraphql(context),
   );
   await grafserv.addTo(app, null, false);
   app.use(notFound);

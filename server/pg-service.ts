@@ -3,6 +3,7 @@ import { createWithPgClient, makePgService } from "postgraphile/adaptors/pg";
 import { RowhouseError } from "../lib/errors.ts";
 import { pgSettings, type TokenRole } from "./auth/session.ts";
 import { currentRequest, currentSession } from "./http/request-scope.ts";
+import { isMutation } from "./idempotency/idempotent-graphql.ts";
 import type { DatabaseMeter } from "./limits/database-meter.ts";
 
 /** The schemas whose tables and functions the API shows. */
@@ -64,7 +65,12 @@ function createWithRoleClient(meter: DatabaseMeter | undefined) {
     const outer = (async (settings, callback) => {
       const role = settings?.["role"];
       const prefix = role === undefined ? undefined : statementPrefixes[role];
-      const run = () => inner(settings, (client) => callback(prefix ? namedForRole(client, prefix) : client));
+      const run = () =>
+        inner(settings, async (client) => {
+          const result = await callback(prefix ? namedForRole(client, prefix) : client);
+          await noteEffect(client);
+          return result;
+        });
       try {
         return await (meter ? meter.measure(settings?.["jwt.claims.tenant_id"], run) : run());
       } catch (error) {
@@ -85,6 +91,13 @@ function timedOut(error: unknown, limitMs: string | undefined): unknown {
     details: { limit: seconds, name: "statementSeconds" },
     cause: error,
   });
+}
+
+/** Within the transaction of a mutation that has an Idempotency-Key: whether it took effect is known even if its answer is lost. */
+async function noteEffect(client: PgClient): Promise<void> {
+  const { idempotencyKeyHash, operation } = currentRequest() ?? {};
+  if (idempotencyKeyHash === undefined || !isMutation(operation)) return;
+  await client.query({ text: "select app.note_effect($1)", values: [idempotencyKeyHash] });
 }
 
 function namedForRole(client: PgClient, prefix: string): PgClient {

@@ -17,7 +17,14 @@ export function crossOrigin({ corsOrigins }: Config): RequestHandler {
       "Range",
       "X-Request-Id",
     ],
-    exposedHeaders: ["Content-Disposition", "ETag", "Retry-After", "WWW-Authenticate", "X-Request-Id"],
+    exposedHeaders: [
+      "Content-Disposition",
+      "ETag",
+      "Idempotent-Replayed",
+      "Retry-After",
+      "WWW-Authenticate",
+      "X-Request-Id",
+    ],
     maxAge: 600,
   });
 }

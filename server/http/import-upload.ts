@@ -1,5 +1,6 @@
 import { Router, type Request, type RequestHandler, type Response } from "express";
-import { PassThrough, Readable } from "node:stream";
+import type { Hash } from "node:crypto";
+import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Pool } from "pg";
 import type { Config } from "../../lib/config.ts";
@@ -8,6 +9,7 @@ import type { Log } from "../../lib/log.ts";
 import { inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
 import { encodeTypeId, parseTypeId } from "../../lib/type-id.ts";
 import { requireScope } from "../auth/require-scope.ts";
+import { idempotentUpload } from "../idempotency/idempotent-upload.ts";
 import { readRejects } from "../imports/read-rejects.ts";
 import { receiveUpload } from "../imports/receive-upload.ts";
 import { scopeOf } from "./request-scope.ts";
@@ -60,13 +62,15 @@ export function importUpload(options: ImportUploadOptions): Router {
         res.setHeader("Retry-After", "10");
         return refuse(req, res, new RowhouseError("LIMIT_EXCEEDED", tooMany(uploadsMax)), 503);
       }
+      const keyed = await idempotentUpload(options, req, res, claims);
+      if (keyed.isAnswered) return;
       uploads++;
       req.setTimeout(silentMs, () => req.destroy());
       await receiveUpload({
         pool,
         claims,
         importId: req.params["id"] as string,
-        body: bodyOf(req, options),
+        body: bodyOf(req, options, keyed.hash),
         contentType: req.get("content-type"),
         maxBytes: config.importBytesMax,
         allowsSameFile: req.query["duplicate"] === "allow",
@@ -156,8 +160,12 @@ const tooMany = (limit: number) =>
   `The server takes ${limit} uploads at a time, and has that many. Nothing of this one was taken: send it again in a while.`;
 
 /** The body as a stream of its own: a reader that gives it up would end the request, and with it the answer. */
-function bodyOf(req: Request, { draining, drainMs = 5_000 }: ImportUploadOptions): PassThrough {
-  const body = req.pipe(new PassThrough());
+function bodyOf(req: Request, { draining, drainMs = 5_000 }: ImportUploadOptions, hash?: Hash): Transform {
+  const transform: Transform["_transform"] = (chunk: Buffer, _encoding, done) => {
+    hash?.update(chunk);
+    done(null, chunk);
+  };
+  const body = req.pipe(new Transform({ transform }));
   // Its reader may have given up already.
   body.on("error", () => undefined);
   let timer: NodeJS.Timeout | undefined;

@@ -16,7 +16,9 @@ export function limitsPlugin(
         processRequest(next: any, event: any) {
           const { requestDigest } = event;
           const getBody = requestDigest.getBody;
-          requestDigest.getBody = async () => refuseBatch(await getBody.call(requestDigest).catch(sayLimit));
+          // A body that was read before comes at once, without a promise.
+          const read = async () => getBody.call(requestDigest);
+          requestDigest.getBody = async () => refuseBatch(await read().catch(sayLimit));
           return next();
         },
         setPreset(next: any, event: any) {

@@ -1,6 +1,7 @@
 import { cancelAbandonedImports } from "./cancel-abandoned-imports.ts";
 import { enrichBatch } from "./enrich-batch.ts";
 import { exportList } from "./export-list.ts";
+import { forgetIdempotencyKeys } from "./forget-idempotency-keys.ts";
 import { keepPartitions } from "./keep-partitions.ts";
 import { mergeImport } from "./merge-import.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
@@ -12,6 +13,7 @@ export const tasks = [
   cancelAbandonedImports,
   enrichBatch,
   exportList,
+  forgetIdempotencyKeys,
   keepPartitions,
   mergeImport,
   removeExpiredExports,

@@ -34,3 +34,4 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/revoked_tokens.sql
 --!include iam/login_attempts.sql
 --!include iam/change_password.sql
+--!include iam/idempotency_keys.sql
