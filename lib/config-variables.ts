@@ -78,6 +78,20 @@ export const variables = {
       .optional(),
     "Keys that column secrets are encrypted with, separated by commas: the first encrypts, all decrypt. Unset: one derived from ROWHOUSE_SECRET.",
   ),
+  previousSecrets: secret(
+    "ROWHOUSE_PREVIOUS_SECRETS",
+    text
+      .transform((value) => value.split(",").map((each) => each.trim()))
+      .refine((each) => each.every((one) => one.length >= 32), "must be secrets of at least 32 characters each")
+      .optional(),
+    "Former values of ROWHOUSE_SECRET, separated by commas: tokens and links that they signed are good until they end.",
+  ),
+  jwtIssuers: variable(
+    "ROWHOUSE_JWT_ISSUERS",
+    text.optional(),
+    undefined,
+    "Other issuers whose tokens are accepted: JSON, or the path of a file of it; see docs/tokens.md.",
+  ),
   jwtIssuer: variable("ROWHOUSE_JWT_ISSUER", text.min(1), "rowhouse", "The iss claim that is written and required."),
   jwtAudience: variable(
     "ROWHOUSE_JWT_AUDIENCE",

@@ -26,7 +26,10 @@ export function createRoutes({
   return [
     {
       path: "/exports",
-      handlers: [admitAddress(admission, sendError), exportDownload({ pool, store, secret: config.secret, log })],
+      handlers: [
+        admitAddress(admission, sendError),
+        exportDownload({ pool, store, secrets: [config.secret, ...(config.previousSecrets ?? [])], log }),
+      ],
     },
     {
       path: "/imports",

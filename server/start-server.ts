@@ -11,6 +11,8 @@ import { createApp, type ServerContext } from "./app.ts";
 import { createAccessTokens } from "./auth/access-tokens.ts";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
+import { createForeignTokens } from "./auth/foreign-tokens.ts";
+import { readIssuers } from "./auth/issuer-settings.ts";
 import { createKeyUses } from "./auth/key-uses.ts";
 import { watchRevocations } from "./auth/revocations.ts";
 import { withRevocations } from "./auth/token-verifier.ts";
@@ -44,6 +46,7 @@ export interface RunningServer {
  * opens is closed by the lifecycle in this order: sockets, HTTP, PostGraphile, the listening connection, the pool.
  */
 export async function startServer({ config, databaseUrl, log, lifecycle }: StartOptions): Promise<RunningServer> {
+  const issuers = readIssuers(config.jwtIssuers, config.jwtIssuer);
   const metrics = createMetrics("server");
   const pool = createPool({
     connectionString: databaseUrl,
@@ -70,7 +73,8 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   const keyUses = createKeyUses(pool, log);
   lifecycle.onClose("uses of API keys", () => keyUses.close());
   const keys = createApiKeys(pool, revocations, keyUses);
-  const authenticator = createAuthenticator({ tokens, keys, revocations });
+  const foreign = issuers.length === 0 ? undefined : createForeignTokens({ pool, issuers, revocations, log });
+  const authenticator = createAuthenticator({ tokens, keys, foreign, revocations });
   const limits = startLimits(config, databaseUrl, log);
   lifecycle.onClose("limits", () => limits.close());
   const { admission, meter } = limits;

@@ -1,4 +1,4 @@
-import { createSecretKey, randomUUID } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject, randomUUID } from "node:crypto";
 import jwt, { type JwtPayload } from "jsonwebtoken";
 import { z } from "zod";
 import type { Config } from "../../lib/config.ts";
@@ -30,9 +30,25 @@ const claimsSchema = z.object({
   exp: z.int(),
 });
 
-/** Access tokens signed with the secret of the settings, by HS256 and nothing else. */
+/** The name of a secret in the kid of what it signs; tells nothing of it. */
+function keyIdOf(secret: string): string {
+  return createHmac("sha256", secret).update("rowhouse token key").digest("hex").slice(0, 16);
+}
+
+/**
+ * Access tokens signed with the secret of the settings, by HS256 and nothing else; those that a former secret signed are
+ * good until they end.
+ */
 export function createAccessTokens(config: Config): AccessTokens {
-  const key = createSecretKey(Buffer.from(config.secret, "utf8"));
+  const keys = new Map<string, KeyObject>(
+    [config.secret, ...(config.previousSecrets ?? [])].map((secret) => [
+      keyIdOf(secret),
+      createSecretKey(Buffer.from(secret, "utf8")),
+    ]),
+  );
+  const [keyid, key] = keys.entries().next().value!;
+  /** The key a token names, or the present one: whether it fits is told by the signature. */
+  const keyOf = (token: string): KeyObject => keys.get(headerOf(token)?.kid ?? "") ?? key;
   const { jwtIssuer: issuer, jwtAudience: audience } = config;
 
   return {
@@ -45,6 +61,7 @@ export function createAccessTokens(config: Config): AccessTokens {
       };
       const token = jwt.sign(JSON.parse(JSON.stringify(claims)) as object, key, {
         algorithm: "HS256",
+        keyid,
         issuer,
         audience,
       });
@@ -53,17 +70,26 @@ export function createAccessTokens(config: Config): AccessTokens {
 
     verify(token) {
       if (token.length > lengthMax) throw refused(`is longer than ${lengthMax} characters`);
-      let decoded: { header: object; payload: JwtPayload | string };
+      let decoded: { header: jwt.JwtHeader; payload: JwtPayload | string };
       try {
-        decoded = jwt.verify(token, key, { algorithms: ["HS256"], issuer, audience, complete: true });
+        decoded = jwt.verify(token, keyOf(token), { algorithms: ["HS256"], issuer, audience, complete: true });
       } catch (error) {
         throw refused(reasonOf(error as Error), error);
       }
+      if (decoded.header.typ?.toUpperCase() !== "JWT") throw refused("is no access token: its typ is not JWT");
       // The library ignores extensions that the issuer marked as critical.
       if ("crit" in decoded.header) throw refused("needs extensions that are not supported");
       return sessionOf(decoded.payload);
     },
   };
+}
+
+function headerOf(token: string): jwt.JwtHeader | undefined {
+  try {
+    return jwt.decode(token, { complete: true })?.header;
+  } catch {
+    return undefined;
+  }
 }
 
 function sessionOf(payload: JwtPayload | string): Session {

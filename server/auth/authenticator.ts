@@ -2,6 +2,7 @@ import { RowhouseError } from "../../lib/errors.ts";
 import type { AccessTokens } from "./access-tokens.ts";
 import { looksLikeApiKey } from "./api-key-format.ts";
 import type { ApiKeys } from "./api-keys.ts";
+import type { ForeignTokens } from "./foreign-tokens.ts";
 import type { Revocations } from "./revocations.ts";
 import type { Session } from "./session.ts";
 
@@ -23,6 +24,8 @@ export type Ended = (reason: string) => void;
 export interface AuthenticatorParts {
   readonly tokens: Pick<AccessTokens, "verify">;
   readonly keys: ApiKeys;
+  /** Undefined where no other issuer is accepted. */
+  readonly foreign?: ForeignTokens | undefined;
   readonly revocations: Pick<Revocations, "onRevoked">;
 }
 
@@ -31,10 +34,12 @@ const timerMax = 2_147_483_647;
 
 const powersOf = ({ tenantId, actorId, role, scopes }: Session) => JSON.stringify([tenantId, actorId, role, scopes]);
 
-/** Access tokens and API keys. */
-export function createAuthenticator({ tokens, keys, revocations }: AuthenticatorParts): Authenticator {
-  const verify = (credential: string, ipAddress: string | undefined) =>
-    looksLikeApiKey(credential) ? keys.verify(credential, ipAddress) : tokens.verify(credential);
+/** Access tokens, our own and those of other issuers, and API keys. */
+export function createAuthenticator({ tokens, keys, foreign, revocations }: AuthenticatorParts): Authenticator {
+  const verify = (credential: string, ipAddress: string | undefined) => {
+    if (looksLikeApiKey(credential)) return keys.verify(credential, ipAddress);
+    return foreign?.claims(credential) ? foreign.verify(credential) : tokens.verify(credential);
+  };
 
   return {
     verify,

@@ -40,6 +40,19 @@ export interface TenantActor {
   readonly role: TokenRole | null;
 }
 
+/** The member whom a token of another issuer is about, with when the tenant and the membership were changed last. */
+export interface ForeignMember {
+  readonly tenant_id: string;
+  readonly tenant_slug: string;
+  readonly tenant_status: string;
+  readonly user_id: string;
+  readonly actor_id: string;
+  readonly membership_id: string;
+  readonly role: TokenRole;
+  readonly tenant_version: string;
+  readonly membership_version: string;
+}
+
 interface IdentityRow {
   readonly user_id: string;
   readonly user_email?: string;
@@ -81,10 +94,22 @@ export async function findTenantActors(pool: Pool, slug: string): Promise<Tenant
   return lookUp<TenantActor>(pool, "select * from private.find_tenant_actors($1)", slug);
 }
 
+/** The member of a tenant (its slug or id) with a user id, or else with an e-mail address. */
+export async function findForeignMember(
+  pool: Pool,
+  tenant: string,
+  userId: string | undefined,
+  email: string | undefined,
+): Promise<ForeignMember | undefined> {
+  const sql = "select * from private.find_foreign_member($1, $2, $3)";
+  const rows = await lookUp<ForeignMember>(pool, sql, tenant, userId ?? null, email ?? null);
+  return rows[0];
+}
+
 /** Asks, as rowhouse_identity, one of the functions that look across tenants. */
-async function lookUp<R extends object>(pool: Pool, sql: string, value: string): Promise<R[]> {
+async function lookUp<R extends object>(pool: Pool, sql: string, ...values: (string | null)[]): Promise<R[]> {
   const begin = "begin read only; select set_config('role', 'rowhouse_identity', true)";
-  return withTransaction(pool, begin, async (client) => (await client.query<R>(sql, [value])).rows);
+  return withTransaction(pool, begin, async (client) => (await client.query<R>(sql, values)).rows);
 }
 
 function identityOf(rows: readonly IdentityRow[], email: string): Identity {

@@ -12,8 +12,8 @@ import { sendError } from "./send-error.ts";
 export interface ExportDownloadOptions {
   readonly pool: Pool;
   readonly store: FileStore;
-  /** Signed the links. */
-  readonly secret: string;
+  /** Signed the links: the present secret, and those before it. */
+  readonly secrets: readonly string[];
   readonly log: Log;
 }
 
@@ -28,12 +28,14 @@ interface FileRow {
  * Serves `GET /:fileId` with the parameters of a signed link; the signature is the authority, no token is needed.
  * Forged links are answered with 403, expired ones and removed files with 410. Knows ranges and If-None-Match.
  */
-export function exportDownload({ pool, store, secret, log }: ExportDownloadOptions): Router {
+export function exportDownload({ pool, store, secrets, log }: ExportDownloadOptions): Router {
   const router = Router();
   // Answers HEAD, too.
   router.get("/:fileId", async (req, res) => {
     const { tenant, expires, signature } = req.query;
-    const check = checkLink(secret, { fileId: req.params.fileId, tenant, expires, signature });
+    const link = { fileId: req.params.fileId, tenant, expires, signature };
+    const checks = secrets.map((secret) => checkLink(secret, link));
+    const check = checks.find(({ kind }) => kind !== "forged") ?? { kind: "forged" };
     if (check.kind === "forged") return sendError(res, forged());
     if (check.kind === "expired") return sendError(res, expired(check.expiredAt), 410);
     const file = await findFile(pool, check.target);

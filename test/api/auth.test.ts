@@ -1,6 +1,8 @@
 import { createSecretKey, randomUUID } from "node:crypto";
+import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import jwt from "jsonwebtoken";
+import { createAccessTokens } from "../../server/auth/access-tokens.ts";
 import { createSomebody, startTestServer, type Somebody, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -63,6 +65,9 @@ describe("an access token", () => {
       () => forge({}, { header: { alg: "HS256", crit: ["x"] } as never }),
       /extensions/,
     ],
+    ["is of another kind", () => forge({}, { header: { alg: "HS256", typ: "at+jwt" } as never }), /typ is not JWT/],
+    ["names the database's owner as its role", () => forge({ role: "rowhouse_owner" }), /role/],
+    ["is oversized", () => forge({ padding: "x".repeat(5000) }), /longer than 4096/],
     ["is no token", () => "abc", /JSON Web Token/],
   ])("that %s is refused with 401, and told why", async (_, make, reason) => {
     const { status, data, errors, headers } = await server.post(lists, { token: make() });
@@ -115,6 +120,62 @@ describe("a request without a token", () => {
     const { status, errors } = await server.post(lists, { headers: { authorization: "Basic YTpi" } });
     expect(status).toBe(401);
     expect(errors![0]!.message).toContain("Bearer <access token>");
+  });
+});
+
+it("a request with two Authorization headers is refused, whichever is good", async () => {
+  const good = `Bearer ${ann.token()}`;
+  for (const authorization of [
+    [good, good],
+    [good, "Bearer abc"],
+  ]) {
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const headers = { "content-type": "application/json", authorization };
+      request(`${server.origin}/graphql`, { method: "POST", headers: headers as never }, (res) => {
+        res.resume();
+        resolve(res.statusCode);
+      })
+        .on("error", reject)
+        .end(JSON.stringify({ query: lists }));
+    });
+    expect(status).toBe(400);
+  }
+});
+
+describe("a secret that was replaced", () => {
+  it("keeps its tokens good until they end, and signs no new ones", async () => {
+    const [former, secret] = [
+      "the secret that comes before the other one",
+      "the secret that comes after the other one",
+    ];
+    const { userId, tenantId, actorId } = ann;
+    const signer = createAccessTokens({ ...server.config, secret: former });
+    const before = signer.sign({ userId, tenantId, actorId, role: "member" }).token;
+    const settings = { ROWHOUSE_SECRET: secret, ROWHOUSE_PREVIOUS_SECRETS: `${former}, ${"x".repeat(32)}` };
+    const next = await startTestServer(settings, server.database);
+    const after = await startTestServer({ ROWHOUSE_SECRET: secret }, server.database);
+    try {
+      expect((await next.post(lists, { token: before })).data.lists.nodes).toHaveLength(1);
+      const { email, password, slug } = ann;
+      const login = `mutation($input: LoginInput!) { login(input: $input) { accessToken } }`;
+      const variables = { input: { email, password, tenantSlug: slug } };
+      const fresh = (await next.post(login, { variables })).data.login.accessToken as string;
+      expect((await after.post(lists, { token: fresh })).data.lists.nodes).toHaveLength(1);
+      // Once the former secret is taken away, and where it never was the present one.
+      for (const [at, token] of [
+        [after, before],
+        [server, fresh],
+      ] as const) {
+        const { status, errors } = await at.post(lists, { token });
+        expect(status).toBe(401);
+        expect(errors![0]!.message).toContain("wrong signature");
+      }
+      const key = (token: string) => (jwt.decode(token, { complete: true })!.header as { kid?: string }).kid;
+      expect(key(fresh)).not.toBe(key(before));
+    } finally {
+      await next.close();
+      await after.close();
+    }
   });
 });
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const log = pino({ level: "silent" });
   const app = express();
   app.use(requestScope);
-  app.use("/exports", exportDownload({ pool: house.database.server, store, secret, log }));
+  app.use("/exports", exportDownload({ pool: house.database.server, store, secrets: [secret], log }));
   server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -18,6 +18,7 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/revoke_api_key.sql
 --!include iam/change_api_key.sql
 --!include iam/find_api_key.sql
+--!include iam/find_foreign_member.sql
 --!include iam/sessions.sql
 --!include iam/session_tokens.sql
 --!include iam/invitations.sql
