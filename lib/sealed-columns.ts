@@ -30,6 +30,7 @@ export const sealedColumns = [
     "previous_sealed_secret",
     "webhook_subscription",
   ),
+  sealedColumn("private.idempotency_keys", ["tenant_id", "actor_id", "key_hash"], "sealed_answer", "answer"),
 ] as const satisfies readonly SealedColumn[];
 
 /** What the secrets of a row are sealed for: `connection:<tenant id>/<connection id>`. */

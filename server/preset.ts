@@ -10,6 +10,7 @@ import { roleTimeouts } from "./limits/role-timeouts.ts";
 import { operationLimits } from "./limits/settings.ts";
 import { createPgService } from "./pg-service.ts";
 import { ApiKeyPlugin } from "./plugins/api-key-plugin.ts";
+import { connectionSecretPlugin } from "./plugins/connection-secret-plugin.ts";
 import { DescriptionsPlugin } from "./plugins/descriptions-plugin.ts";
 import { DomainVerbsPreset } from "./plugins/domain-verbs-plugin.ts";
 import { EnumDomainPlugin } from "./plugins/enum-domain-plugin.ts";
@@ -134,6 +135,7 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
             trustedDocumentsPlugin({ store: createDocumentStore(pool), only: config.trustedDocuments === "only", log }),
           ]),
       SignInPlugin,
+      connectionSecretPlugin(config),
       ApiKeyPlugin,
       ProgressPlugin,
       OperationPlugin,

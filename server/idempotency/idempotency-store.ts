@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Pool } from "pg";
 import type { Config } from "../../lib/config.ts";
-import { RowhouseError } from "../../lib/errors.ts";
+import { RowhouseError, SetupError } from "../../lib/errors.ts";
+import { sealedContext } from "../../lib/sealed-columns.ts";
 import { openSecret, sealSecret } from "../../lib/sealed-secret.ts";
 import { withTransaction } from "../../lib/tenant-transaction.ts";
 
@@ -27,7 +28,8 @@ export const answerBytesMax = 4 * 2 ** 20;
 
 const begin = "begin; select set_config('role', 'rowhouse_identity', true)";
 const format = /^[\x21-\x7e]{1,255}$/;
-const contextOf = ({ tenantId, actorId, keyHash }: IdempotentRequest) => `answer:${tenantId}/${actorId}/${keyHash}`;
+const contextOf = ({ tenantId, actorId, keyHash }: IdempotentRequest) =>
+  sealedContext("answer", tenantId, actorId, keyHash);
 
 /** SHA-256 of some texts, in hexadecimal. */
 export function hashOf(...parts: readonly (string | Buffer)[]): string {
@@ -64,9 +66,18 @@ export async function claimKey(
   );
   if (row?.outcome === "claimed") return undefined;
   if (row?.outcome === "answered") {
-    return JSON.parse(openSecret(config, row.sealed_answer!, contextOf(request))) as KeptAnswer;
+    return JSON.parse(opened(config, row.sealed_answer!, contextOf(request))) as KeptAnswer;
   }
   throw conflict(row?.outcome ?? "in_progress");
+}
+
+/** An answer whose key was taken out of the settings is as good as lost. */
+function opened(config: Config, sealed: Buffer, context: string): string {
+  try {
+    return openSecret(config, sealed, context);
+  } catch (error) {
+    throw error instanceof SetupError ? conflict("answer_lost") : error;
+  }
 }
 
 /** Keeps a claimed key while the request is being done. Returns a function that ends that. */

@@ -42,6 +42,7 @@ grant usage on schema lists to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include lists/connections.sql
 --!include lists/connections_config.sql
 --!include lists/connection_secrets.sql
+--!include lists/set_connection_secret.sql
 --!include lists/export_jobs.sql
 --!include lists/export_files.sql
 --!include lists/export_deliveries.sql
