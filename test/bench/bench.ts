@@ -31,9 +31,9 @@ async function main(): Promise<void> {
     tell(lookups.figures);
     tell(await benchExport(stack, imported.listId, rows));
     tell(await benchEnrichment(stack, imported.listId, rows));
-    // One tenant with most of the contacts among a hundred, and everything that goes with contacts.
+    // One tenant with most of the contacts among a hundred, and everything that goes with contacts: a dozen rows each.
     const options = {
-      contacts: rows,
+      contacts: rows / 5,
       tenants: 100,
       largest: 0.9,
       seed: 1,

@@ -24,12 +24,24 @@ select ddl.append_only('outreach.attempt_outcomes', p_insert => '{attempt_log_id
 
 create or replace function outreach.note_response() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_leads uuid[];
+  v_last jsonb;
 begin
-  update crm.leads l set last_response_at = greatest(l.last_response_at, r.at)
-  from (select a.lead_id, max(n.occurred_at) as at from new_rows n
-    join outreach.attempt_logs a on a.tenant_id = n.tenant_id and a.id = n.attempt_log_id
-    where n.status = 'responded' group by 1) r
-  where l.tenant_id = app.tenant_id() and l.id = r.lead_id;
+  -- By look-ups alone: joined, a tenant that the statistics do not know yet made a bulk insert quadratic.
+  select array_agg(r.lead_id), jsonb_object_agg(r.lead_id, r.at) into v_leads, v_last
+  from (
+    select o.lead_id, max(o.occurred_at) as at
+    from (
+      select n.occurred_at, (select a.lead_id from outreach.attempt_logs a where a.tenant_id = n.tenant_id and a.id = n.attempt_log_id) as lead_id
+      from new_rows n where n.status = 'responded'
+    ) o
+    where o.lead_id is not null group by o.lead_id
+  ) r;
+  if v_leads is not null then
+    update crm.leads l set last_response_at = greatest(l.last_response_at, (v_last ->> l.id::text)::timestamptz)
+    where l.tenant_id = app.tenant_id() and l.id = any (v_leads);
+  end if;
   return null;
 end
 $$;
