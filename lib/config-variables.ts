@@ -263,4 +263,27 @@ export const variables = {
     text.min(16, "must have at least 16 characters").optional(),
     "Bearer token that reads /metrics of the server. Unset: only this machine itself may read them.",
   ),
+  smtpUrl: secret(
+    "ROWHOUSE_SMTP_URL",
+    text.regex(/^smtps?:\/\/[^/]+/, "must look like smtps://user:password@host:465").optional(),
+    "Mail server that sends invitations and the like. Unset: the worker writes mails to its log and the data folder; in production it refuses to.",
+  ),
+  mailFrom: variable(
+    "ROWHOUSE_MAIL_FROM",
+    text.regex(/@/, "must be an address such as Rowhouse <no-reply@example.com>").optional(),
+    undefined,
+    "Sender of mails. Required with NODE_ENV=production to send any.",
+  ),
+  appUrl: variable(
+    "ROWHOUSE_APP_URL",
+    z.url({ protocol: /^https?$/ }).optional(),
+    undefined,
+    "URL of the web application that links in mails lead to. Unset: ROWHOUSE_PUBLIC_URL.",
+  ),
+  registration: variable(
+    "ROWHOUSE_REGISTRATION",
+    z.enum(["open", "closed"]).optional(),
+    undefined,
+    "Whether strangers may register a tenant. Unset: closed with NODE_ENV=production, else open.",
+  ),
 } as const;

@@ -20,6 +20,7 @@ import { errorPreset } from "./plugins/error-plugin.ts";
 import { groupingPlugin } from "./plugins/grouping-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
+import { AccountPlugin } from "./plugins/account-plugin.ts";
 import { SignInPlugin } from "./plugins/sign-in-plugin.ts";
 import { KeysetPlugin } from "./plugins/keyset-plugin.ts";
 import { ManyToManyPreset } from "./plugins/many-to-many-plugin.ts";
@@ -136,6 +137,7 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
           ]),
       SignInPlugin,
       connectionSecretPlugin(config),
+      AccountPlugin,
       ApiKeyPlugin,
       ProgressPlugin,
       OperationPlugin,

@@ -1,10 +1,12 @@
 import type { Pool } from "pg";
+import type { Config } from "../lib/config.ts";
 import type { AccessTokens } from "./auth/access-tokens.ts";
 import type { Revocations } from "./auth/revocations.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
 /** What fields of the API need besides the caller's own connection. */
 export interface Services {
+  readonly config: Config;
   readonly pool: Pool;
   readonly tokens: AccessTokens;
   readonly revocations: Revocations;

@@ -79,7 +79,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   lifecycle.onClose("limits", () => limits.close());
   const { admission, meter } = limits;
   const { refreshTokenDays } = config;
-  const services: Services = { pool, tokens, revocations, refreshTokenDays, changes };
+  const services: Services = { config, pool, tokens, revocations, refreshTokenDays, changes };
   const pgl = postgraphile({
     extends: [makePreset({ pool, config, log, meter })],
     grafast: { context: () => ({ services }) },

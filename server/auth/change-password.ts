@@ -1,20 +1,24 @@
-import { escapeLiteral, type Pool } from "pg";
+import type { Pool } from "pg";
 import { RowhouseError } from "../../lib/errors.ts";
-import { hashPassword, passwordLengthMax, verifyPassword } from "../../lib/password.ts";
-import { withTransaction } from "../../lib/tenant-transaction.ts";
-import { currentRequest, currentSession } from "../http/request-scope.ts";
-import { pgSettings } from "./session.ts";
+import { hashPassword, verifyPassword } from "../../lib/password.ts";
+import { askIdentity } from "./identity-transaction.ts";
+import { userThrottle } from "./login-throttle.ts";
+import { checkNewPassword } from "./new-password.ts";
 
-/** The fewest characters a new password may have. */
-export const passwordLengthMin = 10;
-
-/** Opens a transaction that may look at credentials; the claims tell the audit log who it was. */
-function begin(): string {
-  const { requestId, client } = currentRequest() ?? {};
-  const settings = pgSettings(currentSession(), { requestId, ipAddress: client?.ipAddress });
-  return `begin; select ${Object.entries({ ...settings, role: "rowhouse_identity" })
-    .map(([name, value]) => `set_config('${name}', ${escapeLiteral(value)}, true)`)
-    .join(", ")}`;
+/**
+ * The hash of the password of somebody who is signed in and knows it. Throws FORBIDDEN for a wrong one, LIMIT_EXCEEDED
+ * after too many: whoever holds a stolen token cannot guess on.
+ */
+export async function confirmPassword(pool: Pool, userId: string, password: string, field: string): Promise<string> {
+  const throttle = userThrottle(pool, userId);
+  await throttle.check();
+  const row = await askIdentity<{ hash: string | null }>(pool, "select private.password_hash($1) as hash", [userId]);
+  if (!(await verifyPassword(row?.hash, password))) {
+    await throttle.failed();
+    throw new RowhouseError("FORBIDDEN", "The current password is wrong.", { field });
+  }
+  await throttle.succeeded();
+  return row!.hash!;
 }
 
 /**
@@ -27,28 +31,15 @@ export async function changePassword(
   sessionId: string | undefined,
   { currentPassword, newPassword }: { currentPassword: string; newPassword: string },
 ): Promise<number> {
-  const length = [...newPassword].length;
-  if (length < passwordLengthMin || length > passwordLengthMax) {
-    throw new RowhouseError(
-      "VALIDATION_FAILED",
-      `A password has ${passwordLengthMin} to ${passwordLengthMax} characters; this one has ${length}.`,
-      { field: "newPassword" },
-    );
-  }
-  const ask = async <T>(sql: string, values: unknown[]): Promise<T> =>
-    withTransaction(pool, begin(), async (client) => (await client.query<{ value: T }>(sql, values)).rows[0]!.value);
-  const hash = await ask<string | null>("select private.password_hash($1) as value", [userId]);
-  if (!(await verifyPassword(hash, currentPassword))) {
-    throw new RowhouseError("FORBIDDEN", "The current password is wrong.", { field: "currentPassword" });
-  }
+  checkNewPassword(newPassword);
+  const hash = await confirmPassword(pool, userId, currentPassword, "currentPassword");
   const next = await hashPassword(newPassword);
   // Only if nobody else changed it meanwhile: the password that was checked must still be the one that is replaced.
-  const ended = await ask<number | null>("select private.change_password($1, $2, $3, $4) as value", [
-    userId,
-    hash,
-    next,
-    sessionId ?? null,
-  ]);
-  if (ended === null) throw new RowhouseError("CONFLICT", "The password was changed meanwhile. Try again.");
-  return ended;
+  const row = await askIdentity<{ ended: number | null }>(
+    pool,
+    "select private.change_password($1, $2, $3, $4) as ended",
+    [userId, hash, next, sessionId ?? null],
+  );
+  if (row?.ended == null) throw new RowhouseError("CONFLICT", "The password was changed meanwhile. Try again.");
+  return row.ended;
 }

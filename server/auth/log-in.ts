@@ -1,15 +1,12 @@
 import type { Pool } from "pg";
 import { RowhouseError } from "../../lib/errors.ts";
-import { verifyPassword } from "../../lib/password.ts";
 import type { AccessTokens } from "./access-tokens.ts";
-import { findLogin, findUser, type Identity, type IdentityMembership } from "./identity.ts";
-import { loginThrottle } from "./login-throttle.ts";
+import { checkCredentials, type Proof } from "./check-credentials.ts";
+import { findUser, type Identity, type IdentityMembership } from "./identity.ts";
 import { type ClientInfo, endSessions, exchangeRefreshToken, openSession, type RefreshToken } from "./sessions.ts";
 
 /** What somebody logs in with. */
-export interface Credentials {
-  readonly email: string;
-  readonly password: string;
+export interface Credentials extends Proof {
   /** The tenant to work in; none makes a token that can only look at who it is, and no session. */
   readonly tenantSlug?: string | null;
 }
@@ -33,22 +30,13 @@ export interface Login extends Identity, Partial<RefreshToken> {
  * work; FORBIDDEN only to somebody who knows the password; LIMIT_EXCEEDED after too many failures.
  */
 export async function logIn(context: LoginContext, credentials: Credentials, client: ClientInfo): Promise<Login> {
-  const { email, password, tenantSlug } = credentials;
-  const throttle = loginThrottle(context.pool, email, client);
-  await throttle.check();
-  const found = email.includes("\0") ? undefined : await findLogin(context.pool, email);
-  const isRight = await verifyPassword(found?.passwordHash, password);
-  if (found === undefined || !isRight) {
-    await throttle.failed();
-    throw new RowhouseError("UNAUTHENTICATED", "The e-mail address or the password is wrong.");
-  }
-  await throttle.succeeded();
-  const { identity } = found;
+  const identity = await checkCredentials(context.pool, credentials, client);
+  const { tenantSlug } = credentials;
   const membership = tenantSlug == null ? undefined : membershipOf(identity.memberships, tenantSlug);
   return signIn(context, identity, membership, client);
 }
 
-/** Signs a user who is signed in already in to another of their tenants, in a session of its own. */
+/** Signs a user who has shown who they are in to one of their tenants, in a session of its own. */
 export async function switchTenant(
   context: LoginContext,
   userId: string,

@@ -6,6 +6,9 @@ import type { ClientInfo } from "./sessions.ts";
 /** Failures before the first wait: somebody mistypes; an address may serve a whole office. */
 const freeFailures = { account: 5, address: 30 } as const;
 
+/** Mails that somebody may ask for before the first wait. */
+const freeMails = { account: 3, address: 20 } as const;
+
 const begin = "begin; select set_config('role', 'rowhouse_identity', true)";
 
 /**
@@ -13,19 +16,46 @@ const begin = "begin; select set_config('role', 'rowhouse_identity', true)";
  * longer. It knows accounts that do not exist, too, so that a lock tells nobody that one does. The counts are shared by
  * all server processes.
  */
-export interface LoginThrottle {
+export interface Throttle {
   /** Throws LIMIT_EXCEEDED, with the seconds to wait, while the account or the address is locked. */
   check(): Promise<void>;
   failed(): Promise<void>;
   succeeded(): Promise<void>;
 }
 
-/** The throttle for one attempt. */
-export function loginThrottle(pool: Pool, email: string, client: ClientInfo): LoginThrottle {
-  const account = `account:${email.trim().toLowerCase().replaceAll("\0", "").slice(0, 320)}`;
-  const subjects: [string, number][] = [[account, freeFailures.account]];
-  if (client.ipAddress) subjects.push([`address:${client.ipAddress}`, freeFailures.address]);
+/** The throttle for one attempt to log in. */
+export function loginThrottle(pool: Pool, email: string, { ipAddress }: ClientInfo): Throttle {
+  return throttle(pool, "logins failed", [
+    [`account:${plain(email)}`, freeFailures.account],
+    ...(ipAddress ? [[`address:${ipAddress}`, freeFailures.address] as const] : []),
+  ]);
+}
 
+/** The throttle for somebody who is signed in and has to show a secret once more. */
+export function userThrottle(pool: Pool, userId: string): Throttle {
+  return throttle(pool, "attempts failed", [[`user:${userId}`, freeFailures.account]]);
+}
+
+/** Counts a request that sends a mail; throws LIMIT_EXCEEDED when there were too many to, or from, an address. */
+export async function throttleMails(
+  pool: Pool,
+  purpose: string,
+  email: string,
+  { ipAddress }: ClientInfo,
+): Promise<void> {
+  const requests = throttle(pool, "requests", [
+    [`${purpose}:${plain(email)}`, freeMails.account],
+    ...(ipAddress ? [[`${purpose} from:${ipAddress}`, freeMails.address] as const] : []),
+  ]);
+  await requests.check();
+  await requests.failed();
+}
+
+function plain(email: string): string {
+  return email.trim().toLowerCase().replaceAll("\0", "").slice(0, 320);
+}
+
+function throttle(pool: Pool, what: string, subjects: readonly (readonly [string, number])[]): Throttle {
   return {
     async check() {
       const until = await withTransaction(pool, begin, async (db) => {
@@ -38,7 +68,7 @@ export function loginThrottle(pool: Pool, email: string, client: ClientInfo): Lo
       const seconds = Math.max(1, Math.ceil((until.getTime() - Date.now()) / 1000));
       throw new RowhouseError(
         "LIMIT_EXCEEDED",
-        `Too many logins failed. Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`,
+        `Too many ${what}. Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`,
         { details: { retryAfterSeconds: seconds } },
       );
     },
@@ -49,6 +79,7 @@ export function loginThrottle(pool: Pool, email: string, client: ClientInfo): Lo
       });
     },
     async succeeded() {
+      const [[account]] = subjects as [readonly [string, number]];
       await withTransaction(pool, begin, (db) => db.query("select private.forget_login_failures($1)", [account]));
     },
   };

@@ -1,53 +1,16 @@
-import { context, lambda, sideEffect } from "postgraphile/grafast";
+import { context, lambda } from "postgraphile/grafast";
 import { extendSchema } from "postgraphile/utils";
 import { RowhouseError } from "../../lib/errors.ts";
 import { encodeTypeId } from "../../lib/type-id.ts";
 import { changePassword } from "../auth/change-password.ts";
-import { findTenant, findUser, type Identity, type IdentityMembership, type IdentityTenant } from "../auth/identity.ts";
-import { type Credentials, type Login, logIn, refreshLogin, switchTenant } from "../auth/log-in.ts";
-import type { Session } from "../auth/session.ts";
-import { type ClientInfo, endSessions, revokeToken } from "../auth/sessions.ts";
-import { currentRequest, currentSession } from "../http/request-scope.ts";
+import { findTenant, findUser } from "../auth/identity.ts";
+import { logIn, refreshLogin, switchTenant } from "../auth/log-in.ts";
+import { endSessions, revokeToken } from "../auth/sessions.ts";
+import { currentSession } from "../http/request-scope.ts";
 import type { Services } from "../services.ts";
+import { client, ending, type Mutations, mutationPlans, signedIn, signedInUser } from "./service-mutations.ts";
+import { shownLogin, shownMembership, shownTenant, shownUser } from "./shown-login.ts";
 import { signInTypes } from "./sign-in-types.ts";
-
-const shownUser = (user: Identity["user"]) => ({ ...user, id: encodeTypeId("user", user.rowId) });
-const shownTenant = (tenant: IdentityTenant) => ({ ...tenant, id: encodeTypeId("tenant", tenant.rowId) });
-const shownMembership = ({ role, tenant }: IdentityMembership) => ({ role, tenant: shownTenant(tenant) });
-
-const client = (): ClientInfo => currentRequest()?.client ?? {};
-
-function shownLogin({ membership, user, memberships, refreshExpiresAt, ...login }: Login) {
-  return {
-    ...login,
-    expiresAt: login.expiresAt.toISOString(),
-    refreshExpiresAt: refreshExpiresAt?.toISOString(),
-    user: shownUser(user),
-    tenant: membership && shownTenant(membership.tenant),
-    role: membership?.role,
-    memberships: memberships.map(shownMembership),
-  };
-}
-
-function signedIn(): Session {
-  const session = currentSession();
-  if (session.role === undefined) throw new RowhouseError("UNAUTHENTICATED", "Nobody is signed in. Log in first.");
-  return session;
-}
-
-/** The person of this request; programs and the system are none. */
-function signedInUser(): string {
-  const { userId } = signedIn();
-  if (userId === undefined) throw new RowhouseError("FORBIDDEN", "Only a person can do this. Log in as a user.");
-  return userId;
-}
-
-/** Ends sessions, and sees to it that this process knows at once. */
-async function ending(services: Services, work: () => Promise<number>): Promise<{ endedCount: number }> {
-  const endedCount = await work();
-  await services.revocations.refresh();
-  return { endedCount };
-}
 
 function endOwn(services: Services): Promise<{ endedCount: number }> {
   const { userId, sessionId, tokenId, expiresAt, apiKeyId } = signedIn();
@@ -80,8 +43,6 @@ async function readSession(services: Services) {
   };
 }
 
-type Resolve<I> = (services: Services, input: I) => Promise<unknown>;
-
 const mutations = {
   login: async (services, input) => shownLogin(await logIn(services, input, client())),
   refresh: async (services, { refreshToken }) => {
@@ -95,23 +56,13 @@ const mutations = {
     ending(services, () => endSessions(services.pool, signedInUser(), undefined, "logout")),
   changePassword: (services, input) =>
     ending(services, () => changePassword(services.pool, signedInUser(), currentSession().sessionId, input)),
-} satisfies Record<string, Resolve<any>> as Record<string, Resolve<Credentials>>;
+} satisfies Mutations;
 
 /** The mutations by which people sign in and out, and the query `me`. */
 export const SignInPlugin: GraphileConfig.Plugin = extendSchema({
   typeDefs: signInTypes,
   objects: {
-    Mutation: {
-      plans: Object.fromEntries(
-        Object.entries(mutations).map(([name, resolve]) => [
-          name,
-          (_: unknown, { $input }: any) =>
-            sideEffect($input ? [context().get("services"), $input] : ([context().get("services")] as any), ((
-              given: [Services, Credentials],
-            ) => resolve(...given)) as any),
-        ]),
-      ),
-    },
+    Mutation: { plans: mutationPlans(mutations) },
     Query: {
       plans: {
         me: () => lambda(context().get("services") as any, readSession as any),

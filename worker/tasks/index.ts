@@ -5,6 +5,7 @@ import { forgetIdempotencyKeys } from "./forget-idempotency-keys.ts";
 import { keepPartitions } from "./keep-partitions.ts";
 import { mergeImport } from "./merge-import.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
+import { sendMail } from "./send-mail.ts";
 import { undoImport } from "./undo-import.ts";
 
 /** Every task, one line each; the file name is the identifier, with dashes for underscores. */
@@ -17,6 +18,7 @@ export const tasks = [
   keepPartitions,
   mergeImport,
   removeExpiredExports,
+  sendMail,
   undoImport,
 ] as const;
 

@@ -7,6 +7,8 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/tenants.sql
 --!include iam/time_zone.sql
 --!include iam/users.sql
+--!include iam/role_rank.sql
+--!include iam/guard_membership.sql
 --!include iam/memberships.sql
 --!include iam/actors.sql
 --!include iam/make_actor.sql
@@ -36,3 +38,10 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/login_attempts.sql
 --!include iam/change_password.sql
 --!include iam/idempotency_keys.sql
+--!include iam/end_session.sql
+--!include iam/mails.sql
+--!include iam/open_invitation_mail.sql
+--!include iam/open_mail.sql
+--!include iam/create_invitation.sql
+--!include iam/change_invitation.sql
+--!include iam/accept_invitation.sql

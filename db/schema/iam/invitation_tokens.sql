@@ -10,3 +10,4 @@ comment on table private.invitation_tokens is 'SHA-256 of the token in each invi
 create unique index if not exists invitation_tokens_token_hash_key on private.invitation_tokens (token_hash);
 select ddl.foreign_key('private.invitation_tokens', 'invitation_id', 'iam.invitations', 'cascade', p_index => false);
 select ddl.private_table('private.invitation_tokens');
+grant select, insert, update, delete on private.invitation_tokens to rowhouse_definer;

@@ -43,3 +43,4 @@ $$;
 comment on function iam.guard_accepted_invitation() is 'Keeps an accepted invitation as it is.';
 select ddl.trigger('iam.invitations', '_200_accepted', $$before update for each row
   when (old.accepted_at is not null and pg_trigger_depth() = 0) execute function iam.guard_accepted_invitation()$$);
+grant select, update on iam.invitations to rowhouse_definer;

@@ -17,6 +17,9 @@ create index if not exists memberships_user_id_idx on iam.memberships (user_id, 
 create index if not exists memberships_updated_at_idx on iam.memberships (updated_at);
 select ddl.tenant_table('iam.memberships', p_update => '{role}', p_write_role => 'rowhouse_admin', p_system => 'select');
 grant select, insert, update on iam.memberships to rowhouse_definer;
+select ddl.trigger('iam.memberships', '_200_guard', 'before update of role, deleted_at for each row execute function private.guard_membership()');
+select ddl.trigger('iam.memberships', '_300_end', $$after update of deleted_at for each row
+  when (old.deleted_at is null and new.deleted_at is not null) execute function private.end_membership()$$);
 
 -- A user is visible to the tenants they belong to: the membership's own wall decides which tenant that is.
 select ddl.policy('iam.users', 'tenant_wall', $$as restrictive for all to public
