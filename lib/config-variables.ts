@@ -243,7 +243,7 @@ export const variables = {
   tenantDatabaseSeconds: variable(
     "ROWHOUSE_TENANT_DATABASE_SECONDS",
     int(0, 1_000_000),
-    "60",
+    "120",
     "How many seconds within a minute one tenant's requests may keep connections to the database busy, added up; 0 for no limit.",
   ),
   roleStatementTimeouts: variable(

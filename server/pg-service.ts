@@ -65,16 +65,20 @@ function createWithRoleClient(meter: DatabaseMeter | undefined) {
     const outer = (async (settings, callback) => {
       const role = settings?.["role"];
       const prefix = role === undefined ? undefined : statementPrefixes[role];
-      const run = () =>
-        inner(settings, async (client) => {
+      const tenantId = settings?.["jwt.claims.tenant_id"];
+      let stop: (() => void) | undefined;
+      try {
+        return await inner(settings, async (client) => {
+          // From here on it has a connection: waiting for one costs nobody anything.
+          if (tenantId) stop = meter?.begin(tenantId);
           const result = await callback(prefix ? namedForRole(client, prefix) : client);
           await noteEffect(client);
           return result;
         });
-      try {
-        return await (meter ? meter.measure(settings?.["jwt.claims.tenant_id"], run) : run());
       } catch (error) {
         throw role === "rowhouse_anonymous" ? signInFirst(error) : timedOut(error, settings?.["statement_timeout"]);
+      } finally {
+        stop?.();
       }
     }) as WithPgClient;
     if (inner.release) outer.release = () => inner.release?.();

@@ -15,6 +15,7 @@ export function crossOrigin({ corsOrigins }: Config): RequestHandler {
       "Idempotency-Key",
       "If-None-Match",
       "Range",
+      "X-Api-Key",
       "X-Request-Id",
     ],
     exposedHeaders: [

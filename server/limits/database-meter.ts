@@ -1,7 +1,7 @@
 /** Measures how long tenants keep the database busy. */
 export interface DatabaseMeter {
-  /** Runs something that keeps a connection busy, on a tenant's account; nobody's when there is none. */
-  measure<T>(tenantId: string | undefined, work: () => Promise<T>): Promise<T>;
+  /** Begins to measure a connection that a tenant keeps busy; the function it returns ends it. */
+  begin(tenantId: string): () => void;
   /** Charges what is still going on for the time since it was last charged. */
   charge(): void;
 }
@@ -18,16 +18,12 @@ export function createDatabaseMeter(
     each.since = until;
   };
   return {
-    async measure(tenantId, work) {
-      if (!tenantId) return work();
+    begin(tenantId) {
       const each = { tenantId, since: now() };
       going.add(each);
-      try {
-        return await work();
-      } finally {
-        going.delete(each);
-        chargeOne(each);
-      }
+      return () => {
+        if (going.delete(each)) chargeOne(each);
+      };
     },
     charge: () => going.forEach(chargeOne),
   };

@@ -138,6 +138,20 @@ describe("headers", () => {
     expect(await sendRaw(server.origin, head, me)).toMatch(/^HTTP\/1\.1 400 [^]*sent more than once/);
   });
 
+  it("of an upgrade are refused as well when they are sent twice", async () => {
+    const head = [
+      "GET /graphql HTTP/1.1",
+      "Host: api.example.com",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      `Origin: ${app}`,
+      "Origin: https://evil.example",
+    ];
+    expect(await sendRaw(server.origin, head)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
   it("that disagree about where the body ends are refused", async () => {
     const smuggled = rawHead("Host: x", "Transfer-Encoding: chunked");
     expect(await sendRaw(server.origin, smuggled, me)).toMatch(/^HTTP\/1\.1 400 /);

@@ -109,7 +109,14 @@ describe("the routes of a server", () => {
     const development = await startTestServer({ NODE_ENV: "development" });
     const page = await fetch(development.origin, { headers: html });
     expect(page.status).toBe(200);
-    expect(await page.text()).toContain("/graphql");
+    const text = await page.text();
+    expect(text).toContain("/graphql");
+    // It loads nothing from elsewhere, and the policy lets it load its own.
+    const policy = page.headers.get("content-security-policy");
+    expect(policy).toContain("script-src 'self' 'unsafe-inline'");
+    const own = [...text.matchAll(/(?:href|from)\s*=?\s*"([^"]+\.(?:js|css))"/g)].map(([, path]) => path!);
+    expect(own.length).toBeGreaterThan(1);
+    for (const path of own) expect((await fetch(development.origin + path)).status).toBe(200);
     await development.remove();
   });
 
