@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { readCatalogue } from "../../docs/render/catalogue.ts";
 import { renderConfiguration } from "../../docs/render/configuration.ts";
 import { renderErrors } from "../../docs/render/errors.ts";
+import { renderRoles } from "../../docs/render/roles.ts";
 import { renderTables } from "../../docs/render/tables.ts";
 import { projectDir } from "../../lib/config.ts";
 import { errorKinds } from "../../lib/errors.ts";
@@ -40,6 +41,10 @@ test("docs/generated/tables has a page for each schema: its diagram, and every t
     pages.map(({ path }) => path.replace("tables/", "")),
   );
   for (const { path, text } of pages) expectGolden(`docs/generated/${path}`, text);
+});
+
+test("docs/generated/roles.md has what each role may do with each table", async () => {
+  expectGolden("docs/generated/roles.md", renderRoles(await readCatalogue(database.admin)));
 });
 
 test("docs/import.md explains every reason why a line is rejected, and no other", () => {
