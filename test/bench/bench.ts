@@ -3,6 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { projectDir } from "../../lib/config.ts";
 import { generateTenants } from "../../db/seed/generate/generate-tenants.ts";
+import { benchAuthentication } from "./authentication.ts";
 import { benchEnrichment } from "./enrichment.ts";
 import { benchExport } from "./export.ts";
 import { benchImport } from "./import.ts";
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
       console.log(`${figure.what}: ${figure.measured}, ${figure.comparedWith}; ratio ${figure.ratio} (${figure.goal})`);
   };
   try {
+    tell(await benchAuthentication(stack));
     const imported = await benchImport(stack, rows);
     tell(imported.figures);
     const lookups = await benchLookups(stack, imported.listId);
