@@ -7,6 +7,97 @@ export const accountTypes = gql`
     Accepts an invitation and signs in to its tenant. Who is new gives a name and chooses a password; who has an account is signed in, or gives its password.
     """
     acceptInvitation(input: AcceptInvitationInput!): LoginPayload
+    """
+    Registers a tenant with its owner. A mail goes to the address; the answer is the same whether somebody has it already.
+    """
+    register(input: RegisterInput!): MailPayload
+    """
+    Finishes a registration with the token of the mail and the password that was chosen, and signs in to the new tenant.
+    """
+    confirmRegistration(input: ConfirmRegistrationInput!): LoginPayload
+    """
+    Has a link for a new password mailed to an address, if somebody has it; the answer is the same if nobody does.
+    """
+    requestPasswordReset(input: RequestPasswordResetInput!): MailPayload
+    """
+    Sets a new password with the token of the mail, and ends every session of its user.
+    """
+    resetPassword(input: ResetPasswordInput!): ResetPasswordPayload
+  }
+
+  """
+  A tenant to be, and its owner.
+  """
+  input RegisterInput {
+    email: String!
+    """
+    At least 10 characters.
+    """
+    password: String!
+    """
+    Of the owner.
+    """
+    name: String!
+    tenantName: String!
+    """
+    Short name for addresses and commands: a-z, 0-9 and -.
+    """
+    tenantSlug: String!
+  }
+
+  """
+  A registration, and the proof that it is yours.
+  """
+  input ConfirmRegistrationInput {
+    """
+    From the link in the mail.
+    """
+    token: String!
+    """
+    The one that was chosen when registering.
+    """
+    password: String!
+  }
+
+  """
+  Whose password was forgotten.
+  """
+  input RequestPasswordResetInput {
+    email: String!
+  }
+
+  """
+  The password to be.
+  """
+  input ResetPasswordInput {
+    """
+    From the link in the mail: it works once, for an hour.
+    """
+    token: String!
+    """
+    At least 10 characters.
+    """
+    newPassword: String!
+  }
+
+  """
+  What happens next is in a mail.
+  """
+  type MailPayload {
+    """
+    Always true: what the mail says, only its reader knows.
+    """
+    isMailSent: Boolean!
+  }
+
+  """
+  A password was set.
+  """
+  type ResetPasswordPayload {
+    """
+    Always true; otherwise there is an error.
+    """
+    isPasswordSet: Boolean!
   }
 
   """

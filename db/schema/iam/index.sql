@@ -41,6 +41,9 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/end_session.sql
 --!include iam/mails.sql
 --!include iam/open_invitation_mail.sql
+--!include iam/password_reset_tokens.sql
+--!include iam/registrations.sql
+--!include iam/confirm_registration.sql
 --!include iam/open_mail.sql
 --!include iam/create_invitation.sql
 --!include iam/change_invitation.sql
