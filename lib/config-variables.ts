@@ -1,36 +1,14 @@
 import { z } from "zod";
-import { networks, origins, roleTimes } from "./config-types.ts";
+import { networks, origins } from "./config-types.ts";
+import { limitVariables } from "./limit-variables.ts";
+import { int, secret, text, variable } from "./setting.ts";
 
-/** One setting: the environment variable it is read from, its type and default, and what it does. */
-export interface Variable {
-  readonly env: string;
-  readonly type: z.ZodType;
-  /** The text used when the variable is unset; undefined when there is none. */
-  readonly default: string | undefined;
-  readonly sentence: string;
-  /** Never printed. */
-  readonly secret: boolean;
-}
+export type { Variable } from "./setting.ts";
 
-const text = z.string();
-const int = (min: number, max: number) =>
-  z.coerce
-    .number("must be a number")
-    .int("must be a whole number")
-    .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`);
 const postgresUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\/[^/]+\/[^/?]+/, "must look like postgres://user:password@host:5432/database")
   .optional();
-
-function variable<T extends z.ZodType>(env: string, type: T, preset: string | undefined, sentence: string) {
-  return { env, type, default: preset, sentence, secret: false } as const satisfies Variable;
-}
-
-function secret<T extends z.ZodType>(env: string, type: T, sentence: string) {
-  return { env, type, default: undefined, sentence, secret: true } as const satisfies Variable;
-}
 
 /** Every setting of Rowhouse. To add one, add one line. */
 export const variables = {
@@ -204,60 +182,7 @@ export const variables = {
     undefined,
     "Addresses and networks of the proxies whose X-Forwarded-For is believed, with commas between them. Unset: nobody's.",
   ),
-  introspection: variable(
-    "ROWHOUSE_INTROSPECTION",
-    z.enum(["on", "off"]).optional(),
-    undefined,
-    "Whether clients may ask for the schema. Unset: off in production, on elsewhere.",
-  ),
-  queryDirectivesMax: variable(
-    "ROWHOUSE_QUERY_DIRECTIVES_MAX",
-    int(0, 10_000),
-    "50",
-    "The most directives a GraphQL operation may have, after fragments are expanded.",
-  ),
-  requestsPerMinute: variable(
-    "ROWHOUSE_REQUESTS_PER_MINUTE",
-    int(0, 10_000_000),
-    "1200",
-    "The most requests and socket operations of one user or API key within a minute; 0 for no limit.",
-  ),
-  addressRequestsPerMinute: variable(
-    "ROWHOUSE_ADDRESS_REQUESTS_PER_MINUTE",
-    int(0, 10_000_000),
-    "6000",
-    "The most requests and socket operations from one address within a minute, a /64 network of IPv6 being one; 0 for no limit.",
-  ),
-  tenantOperationsMax: variable(
-    "ROWHOUSE_TENANT_OPERATIONS_MAX",
-    int(0, 1_000_000),
-    "50",
-    "The most queries and mutations of one tenant that may be under way at once; 0 for no limit.",
-  ),
-  tenantSubscriptionsMax: variable(
-    "ROWHOUSE_TENANT_SUBSCRIPTIONS_MAX",
-    int(0, 1_000_000),
-    "1000",
-    "The most subscriptions of one tenant that may be open at once; 0 for no limit.",
-  ),
-  tenantDatabaseSeconds: variable(
-    "ROWHOUSE_TENANT_DATABASE_SECONDS",
-    int(0, 1_000_000),
-    "120",
-    "How many seconds within a minute one tenant's requests may keep connections to the database busy, added up; 0 for no limit.",
-  ),
-  roleStatementTimeouts: variable(
-    "ROWHOUSE_ROLE_STATEMENT_TIMEOUTS",
-    roleTimes,
-    "viewer:5000",
-    "After how many milliseconds a statement of a role is cancelled, where that is sooner than ROWHOUSE_STATEMENT_TIMEOUT_MS.",
-  ),
-  trustedDocuments: variable(
-    "ROWHOUSE_TRUSTED_DOCUMENTS",
-    z.enum(["off", "allow", "only"]),
-    "off",
-    "Whether documents that were stored by npm run documents are run by their hash: not at all, beside others, or nothing else.",
-  ),
+  ...limitVariables,
   metricsToken: secret(
     "ROWHOUSE_METRICS_TOKEN",
     text.min(16, "must have at least 16 characters").optional(),
