@@ -26,6 +26,8 @@ const statementPrefixes: Readonly<Record<string, string>> = {
 export interface PgServiceOptions {
   /** How long a statement may take, in milliseconds, by role; the connection's own limit for the others. */
   readonly statementTimeouts?: Readonly<Partial<Record<TokenRole, number>>>;
+  /** How long a statement may take on these connections, in milliseconds; 0 for ever. */
+  readonly statementTimeoutMs?: number;
   readonly meter?: DatabaseMeter | undefined;
 }
 
@@ -39,7 +41,7 @@ type PgQuery = Parameters<PgClient["query"]>[0];
  */
 export function createPgService(
   pool: Pool,
-  { statementTimeouts = {}, meter }: PgServiceOptions = {},
+  { statementTimeouts = {}, statementTimeoutMs = 0, meter }: PgServiceOptions = {},
 ): GraphileConfig.PgServiceConfiguration {
   const service = makePgService({
     pool: pool as never,
@@ -55,11 +57,14 @@ export function createPgService(
     // The catalogue is read once, and may take longer than a request is given.
     pgSettingsForIntrospection: { role: "rowhouse_admin", statement_timeout: "0" },
   });
-  const adaptor = { ...service.adaptor, createWithPgClient: createWithRoleClient(meter) } as typeof service.adaptor;
+  const adaptor = {
+    ...service.adaptor,
+    createWithPgClient: createWithRoleClient(meter, statementTimeoutMs),
+  } as typeof service.adaptor;
   return { ...service, adaptor };
 }
 
-function createWithRoleClient(meter: DatabaseMeter | undefined) {
+function createWithRoleClient(meter: DatabaseMeter | undefined, statementTimeoutMs: number) {
   return async (...args: Parameters<typeof createWithPgClient>): Promise<WithPgClient> => {
     const inner = await createWithPgClient(...args);
     const outer = (async (settings, callback) => {
@@ -76,7 +81,8 @@ function createWithRoleClient(meter: DatabaseMeter | undefined) {
           return result;
         });
       } catch (error) {
-        throw role === "rowhouse_anonymous" ? signInFirst(error) : timedOut(error, settings?.["statement_timeout"]);
+        if (role === "rowhouse_anonymous") throw signInFirst(error);
+        throw timedOut(error, Number(settings?.["statement_timeout"] ?? statementTimeoutMs));
       } finally {
         stop?.();
       }
@@ -86,11 +92,11 @@ function createWithRoleClient(meter: DatabaseMeter | undefined) {
   };
 }
 
-/** A statement that was cancelled after the time of its role says which time that is. */
-function timedOut(error: unknown, limitMs: string | undefined): unknown {
-  if (limitMs === undefined || (error as { code?: string }).code !== "57014") return error;
-  const seconds = Number(limitMs) / 1000;
-  const message = `This took longer than the ${seconds} seconds that your role may take for a statement, and was stopped. Ask for less at a time, or filter by an indexed field.`;
+/** A statement that was cancelled after its time says which time that is. */
+function timedOut(error: unknown, limitMs: number): unknown {
+  if (limitMs === 0 || (error as { code?: string }).code !== "57014") return error;
+  const seconds = limitMs / 1000;
+  const message = `This took longer than the ${seconds} seconds that a statement of your role may take, and was stopped. Ask for less at a time, or filter by an indexed field.`;
   return new RowhouseError("TIMEOUT", message, {
     details: { limit: seconds, name: "statementSeconds" },
     cause: error,

@@ -143,7 +143,13 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
       OperationPlugin,
     ],
     disablePlugins: disabledPlugins,
-    pgServices: [createPgService(pool, { statementTimeouts: roleTimeouts(config), meter })],
+    pgServices: [
+      createPgService(pool, {
+        statementTimeouts: roleTimeouts(config),
+        statementTimeoutMs: config.statementTimeoutMs,
+        meter,
+      }),
+    ],
     schema: {
       defaultNodeIdCodec: "typeId",
       // An id that is none would be a line on the console.

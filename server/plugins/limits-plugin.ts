@@ -57,7 +57,8 @@ function refuseBatch(body: { readonly type: string; readonly buffer?: Buffer }):
   const text = body.type === "buffer" ? body.buffer!.subarray(0, 100).toString("utf8") : "";
   if (!/^\uFEFF?\s*\[/.test(text)) return body;
   const count = countOf(body.buffer!);
-  const message = `The request is a list of ${count ?? "several"} operations; the limit is 1. Send each by itself.`;
+  if (count === undefined || count < 2) return body;
+  const message = `The request is a list of ${count} operations; the limit is 1. Send each by itself.`;
   throw new SafeError(message, {
     statusCode: errorKinds.LIMIT_EXCEEDED.status,
     code: "LIMIT_EXCEEDED",

@@ -126,7 +126,10 @@ describe("the routes of a server", () => {
     const blocker = await slow.database.admin.connect();
     await blocker.query("begin; lock table lists.lists in access exclusive mode");
     const { errors } = await slow.post("{ lists { nodes { id } } }", { token: somebody.token() });
-    expect(errors![0]!.extensions["code"]).toBe("TIMEOUT");
+    expect(errors![0]!.extensions).toMatchObject({
+      code: "TIMEOUT",
+      details: { limit: 0.3, name: "statementSeconds" },
+    });
     await blocker.query("rollback");
     blocker.release();
     expect((await slow.post("{ lists { nodes { id } } }", { token: somebody.token() })).data.lists.nodes).toHaveLength(
