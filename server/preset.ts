@@ -31,6 +31,7 @@ import { PlainSchemaPlugin } from "./plugins/plain-schema-plugin.ts";
 import { ProgressPlugin } from "./plugins/progress-plugin.ts";
 import { QuickBehaviorsPlugin } from "./plugins/quick-behaviors-plugin.ts";
 import { RowIdPlugin } from "./plugins/row-id-plugin.ts";
+import { RowVersionPlugin } from "./plugins/row-version-plugin.ts";
 import { SoftDeletePlugin } from "./plugins/soft-delete-plugin.ts";
 import { TenantKeyPlugin } from "./plugins/tenant-key-plugin.ts";
 import { trustedDocumentsPlugin } from "./plugins/trusted-documents-plugin.ts";
@@ -119,6 +120,7 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
       TenantKeyPlugin,
       TypeIdPlugin,
       RowIdPlugin,
+      RowVersionPlugin,
       EnumDomainPlugin,
       IndexedColumnsPlugin,
       SoftDeletePlugin,

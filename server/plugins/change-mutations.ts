@@ -31,8 +31,14 @@ export function changeMutations(table: WritableTable, rowsMax: number): WriteMut
       description: verb.one.replace("TYPE", `\`${table.typeName}\``),
       isBulk: false,
       isGone: verb.isGone,
+      isOfDeleted: verb.name === "restore",
       inputFields: (build) => ({
         id: { type: nonNull(build, build.graphql.GraphQLID) },
+        expectedVersion: {
+          type: build.graphql.GraphQLString,
+          description:
+            "The `rowVersion` that was read: if the row has another one by now, nothing is done (`CONFLICT`).",
+        },
         ...(verb.takesPatch && { patch: { type: nonNull(build, patchType(build, table)) } }),
       }),
       statement: (input, applyFilter) => verb.statement(table, input, 1, applyFilter),
@@ -51,6 +57,11 @@ export function changeMutations(table: WritableTable, rowsMax: number): WriteMut
         filter: {
           type: build.getTypeByName(build.inflection.filterType(table.typeName)),
           description: "All rows that satisfy it; or give ids.",
+        },
+        expectedVersions: {
+          type: new build.graphql.GraphQLList(nonNull(build, build.graphql.GraphQLString)),
+          description:
+            "The `rowVersion` of each of the ids, in their order: if one has another by now, nothing is done.",
         },
         ...(verb.takesPatch && { patch: { type: nonNull(build, patchType(build, table)) } }),
       }),

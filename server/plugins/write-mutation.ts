@@ -3,6 +3,7 @@ import { listOfCodec, sideEffectWithPgClientTransaction, TYPES } from "postgraph
 import { sql } from "postgraphile/pg-sql2";
 import { RowhouseError } from "../../lib/errors.ts";
 import { decodeTypeId, encodeTypeId } from "../../lib/type-id.ts";
+import { expectedVersions, refuseStale } from "./expected-version.ts";
 import { createNested } from "./nested-create.ts";
 import type { PlacedRow } from "./placed-row.ts";
 import { isSoftDeleted } from "./soft-delete-plugin.ts";
@@ -15,6 +16,8 @@ export interface WriteInput {
   readonly ids?: readonly string[] | null;
   readonly filter?: object | null;
   readonly patch?: Row;
+  readonly expectedVersion?: string | null;
+  readonly expectedVersions?: readonly string[] | null;
   readonly [field: string]: unknown;
 }
 
@@ -38,6 +41,8 @@ export interface WriteMutation {
   /** The row is gone afterwards; only its id can be shown. */
   readonly isGone?: boolean;
   readonly countsFresh?: boolean;
+  /** It is about rows that are marked as deleted. */
+  readonly isOfDeleted?: boolean;
 }
 
 /** Registers the types of a mutation. */
@@ -138,6 +143,15 @@ async function write(
 ): Promise<Written> {
   const { rows } = await client.query(mutation.statement(input, applyFilter));
   const { count, fresh, ids } = rows[0] as { count: number; fresh: number; ids: string[] };
+  const versions = expectedVersions(input);
+  if (versions) {
+    // All or nothing: a row that changed meanwhile stops the others, too.
+    const uuids = uuidsOf(mutation.table, input);
+    if (count < uuids.length) {
+      const stale = uuids.flatMap((uuid, n) => (ids.includes(uuid) ? [] : [{ uuid, version: versions[n]! }]));
+      await refuseStale(mutation.table, client, stale, mutation.isOfDeleted ?? false);
+    }
+  }
   if (count === 0 && mutation.notFound) throw new RowhouseError("NOT_FOUND", mutation.notFound(input), { field: "id" });
   return { count, fresh, uuids: ids, ids: ids.map((uuid) => encodeTypeId(mutation.table.prefix, uuid)) };
 }
@@ -149,7 +163,8 @@ export function selectionOf(
   idsMax: number,
   applyFilter: ApplyFilter,
 ): Selection {
-  if (input.id !== undefined) return { uuids: [decodeTypeId(table.prefix, input.id)] };
+  const versions = expectedVersions(input);
+  if (input.id !== undefined) return { uuids: uuidsOf(table, input), versions };
   if ((input.ids == null) === (input.filter == null)) {
     throw new RowhouseError("VALIDATION_FAILED", "Say which rows: by ids or by a filter, and not by both.", {
       field: "ids",
@@ -157,7 +172,11 @@ export function selectionOf(
   }
   if (input.ids == null) return { filter: applyFilter };
   refuseTooMany("ids", input.ids.length, idsMax);
-  return { uuids: input.ids.map((id) => decodeTypeId(table.prefix, id)) };
+  return { uuids: uuidsOf(table, input), versions };
+}
+
+function uuidsOf(table: WritableTable, { id, ids }: WriteInput): readonly string[] {
+  return (id === undefined ? (ids ?? []) : [id]).map((each) => decodeTypeId(table.prefix, each));
 }
 
 /** Refuses an input list that is empty or longer than the limit. */

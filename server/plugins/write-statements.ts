@@ -15,8 +15,10 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Adds the conditions of a filter argument to what it is given. */
 export type ApplyFilter = (parent: object) => void;
 
-/** Which rows to change: those of these uuids, or those a filter selects. */
-export type Selection = { readonly uuids: readonly string[] } | { readonly filter: ApplyFilter };
+/** Which rows to change: those of these uuids, if need be only in these versions, or those a filter selects. */
+export type Selection =
+  | { readonly uuids: readonly string[]; readonly versions?: readonly string[] | undefined }
+  | { readonly filter: ApplyFilter };
 
 const parametersMax = 65_000;
 const text = (fragment: SQL): string => sql.compile(fragment).text;
@@ -148,7 +150,14 @@ function parameter(values: unknown[], { codec }: WritableColumn, field: string, 
 }
 
 function compileSelection(selection: Selection): { condition: string; values: unknown[] } {
-  if ("uuids" in selection) return { condition: "target.id = any($1::uuid[])", values: [selection.uuids] };
+  if ("uuids" in selection) {
+    const { uuids, versions } = selection;
+    if (!versions) return { condition: "target.id = any($1::uuid[])", values: [uuids] };
+    // Checked again on the newest version of a row that somebody else was changing at the same time.
+    const condition =
+      "target.id = any($1::uuid[]) and target.xmin = ($2::xid[])[array_position($1::uuid[], target.id)]";
+    return { condition, values: [uuids, versions] };
+  }
   const conditions: SQL[] = [];
   const alias = sql.identifier("target");
   const root = {
