@@ -21,16 +21,31 @@ export class EntryWriter {
   readonly #queueJobId: string;
   readonly #writes: readonly EntryField[];
   readonly #update: string;
+  /** For entries whose searched columns stay: if an update names one of these, all the words of an entry are found anew. */
+  readonly #updateOthers: string;
 
   constructor(client: PoolClient, steps: readonly Step[], queueJobId: string) {
     this.#client = client;
     this.#queueJobId = queueJobId;
     this.#writes = [...new Set(steps.flatMap((step) => step.writes))];
     this.#update = updateStatement(this.#writes);
+    this.#updateOthers = updateStatement(this.#writes.filter((field) => !isSearched(field)));
   }
 
   /** Updates the entries that nobody has changed since they were read; returns how many those were. */
   async update(entries: readonly EnrichedEntry[]): Promise<number> {
+    const isFound = ({ enrichment }: EnrichedEntry) => Object.keys(enrichment.changes).some(isSearched);
+    const found = await this.#write(this.#update, entries.filter(isFound));
+    return (
+      found +
+      (await this.#write(
+        this.#updateOthers,
+        entries.filter((entry) => !isFound(entry)),
+      ))
+    );
+  }
+
+  async #write(statement: string, entries: readonly EnrichedEntry[]): Promise<number> {
     if (entries.length === 0) return 0;
     const values = entries.map(({ entry, enrichment }) => {
       const row: Record<string, unknown> = { id: entry.id, version: entry.version, status: enrichment.status };
@@ -41,7 +56,7 @@ export class EntryWriter {
       }
       return row;
     });
-    const { rowCount } = await this.#client.query(this.#update, [JSON.stringify(values)]);
+    const { rowCount } = await this.#client.query(statement, [JSON.stringify(values)]);
     return rowCount ?? 0;
   }
 
@@ -51,6 +66,11 @@ export class EntryWriter {
     await this.#client.query(recordStatement, [this.#queueJobId, ...outcomeColumns(entries)]);
   }
 }
+
+/** The columns that the search of entries looks at: see db/schema/lists/list_entries_search.sql. */
+const searchedColumns = ["full_name", "email", "phone", "phone_e164", "company_name", "city", "tag"];
+
+const isSearched = (field: string) => searchedColumns.includes(columnOf(field as EntryField));
 
 function updateStatement(writes: readonly EntryField[]): string {
   const columns = writes.map((field) => [columnOf(field), typeOf(field)] as const);
