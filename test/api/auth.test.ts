@@ -35,6 +35,8 @@ function forge(claims: object, options: jwt.SignOptions = {}, secret = server.co
   return jwt.sign(payload, createSecretKey(Buffer.from(secret)), { algorithm: "HS256", ...options });
 }
 
+const encoded = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
+
 describe("an access token", () => {
   it("opens the tenant it names, and no other", async () => {
     for (const somebody of [ann, bob]) {
@@ -51,6 +53,11 @@ describe("an access token", () => {
     ["was signed with another secret", () => forge({}, {}, "another secret of the right length, too"), /signature/],
     ["was signed with another algorithm", () => forge({}, { algorithm: "HS512" }), /not signed with HS256/],
     ["was not signed", () => forge({}).replace(/[^.]+$/, ""), /not signed/],
+    [
+      "says that it needs no signature",
+      () => [{ alg: "none", typ: "JWT" }, jwt.decode(forge({}))!].map(encoded).join(".") + ".",
+      /not signed/,
+    ],
     ["never expires", () => forge({ exp: undefined }), /exp/],
     ["expires at no real time", () => forge({ exp: 1e308 }), /exp|token/],
     ["lives for ten years", () => forge({ exp: now() + 315_360_000 }), /valid for more than/],
