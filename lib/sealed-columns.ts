@@ -31,6 +31,7 @@ export const sealedColumns = [
     "webhook_subscription",
   ),
   sealedColumn("private.idempotency_keys", ["tenant_id", "actor_id", "key_hash"], "sealed_answer", "answer"),
+  sealedColumn("private.user_totp", ["user_id"], "sealed_secret", "user_totp"),
 ] as const satisfies readonly SealedColumn[];
 
 /** What the secrets of a row are sealed for: `connection:<tenant id>/<connection id>`. */

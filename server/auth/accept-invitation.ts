@@ -53,7 +53,7 @@ export async function acceptInvitation(
         { field: "password", details: { reason: "password_required" } },
       );
     }
-    await checkCredentials(pool, { email: found.email, password, code }, client);
+    await checkCredentials(context, { email: found.email, password, code }, client);
   }
   const accepted = await askIdentity<{ id: string | null }>(
     pool,

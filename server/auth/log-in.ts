@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import type { Config } from "../../lib/config.ts";
 import { RowhouseError } from "../../lib/errors.ts";
 import type { AccessTokens } from "./access-tokens.ts";
 import { checkCredentials, type Proof } from "./check-credentials.ts";
@@ -13,6 +14,7 @@ export interface Credentials extends Proof {
 
 /** What signing in needs. */
 export interface LoginContext {
+  readonly config: Config;
   readonly pool: Pool;
   readonly tokens: AccessTokens;
   readonly refreshTokenDays: number;
@@ -30,7 +32,7 @@ export interface Login extends Identity, Partial<RefreshToken> {
  * work; FORBIDDEN only to somebody who knows the password; LIMIT_EXCEEDED after too many failures.
  */
 export async function logIn(context: LoginContext, credentials: Credentials, client: ClientInfo): Promise<Login> {
-  const identity = await checkCredentials(context.pool, credentials, client);
+  const identity = await checkCredentials(context, credentials, client);
   const { tenantSlug } = credentials;
   const membership = tenantSlug == null ? undefined : membershipOf(identity.memberships, tenantSlug);
   return signIn(context, identity, membership, client);

@@ -19,9 +19,6 @@ export interface Registration {
   readonly tenantSlug: string;
 }
 
-/** Registering needs the settings, too. */
-export type RegistrationContext = LoginContext & { readonly config: Config };
-
 const slugFormat = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Whether strangers may register. */
@@ -33,7 +30,7 @@ export function isRegistrationOpen({ registration, nodeEnv }: Config): boolean {
  * Keeps a registration and has a mail sent to its address. It does the same whether somebody has the address or not:
  * only who reads the mail gets to know.
  */
-export async function register(context: RegistrationContext, given: Registration, client: ClientInfo): Promise<void> {
+export async function register(context: LoginContext, given: Registration, client: ClientInfo): Promise<void> {
   const { pool, config } = context;
   if (!isRegistrationOpen(config)) {
     throw new RowhouseError("FORBIDDEN", "Registration is closed here. Ask an admin of your tenant to invite you.");
@@ -69,7 +66,7 @@ export async function register(context: RegistrationContext, given: Registration
  * password: whoever registered somebody else's address gets no account that its owner opened by a click.
  */
 export async function confirmRegistration(
-  context: RegistrationContext,
+  context: LoginContext,
   { token, password }: { readonly token: string; readonly password: string },
   client: ClientInfo,
 ): Promise<Login> {

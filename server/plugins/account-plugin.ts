@@ -1,10 +1,13 @@
 import { extendSchema } from "postgraphile/utils";
+import { RowhouseError } from "../../lib/errors.ts";
 import { acceptInvitation } from "../auth/accept-invitation.ts";
 import { currentSession } from "../http/request-scope.ts";
+import { findUser } from "../auth/identity.ts";
 import { confirmRegistration, register } from "../auth/register.ts";
 import { requestPasswordReset, resetPassword } from "../auth/reset-password.ts";
+import { beginTotp, confirmTotp, disableTotp } from "../auth/second-factor.ts";
 import { accountTypes } from "./account-types.ts";
-import { client, type Mutations, mutationPlans } from "./service-mutations.ts";
+import { client, type Mutations, mutationPlans, signedInUser } from "./service-mutations.ts";
 import { shownLogin } from "./shown-login.ts";
 
 const mutations = {
@@ -23,6 +26,18 @@ const mutations = {
     await resetPassword(services.pool, input);
     await services.revocations.refresh();
     return { isPasswordSet: true };
+  },
+  beginTotp: async (services) => {
+    const identity = await findUser(services.pool, signedInUser());
+    if (identity === undefined) throw new RowhouseError("UNAUTHENTICATED", "The user of this token is gone.");
+    return beginTotp(services, identity.user);
+  },
+  confirmTotp: async (services, { code }) => ({
+    recoveryCodes: await confirmTotp(services, signedInUser(), code),
+  }),
+  disableTotp: async (services, input) => {
+    await disableTotp(services, signedInUser(), input);
+    return { isDisabled: true };
   },
 } satisfies Mutations;
 

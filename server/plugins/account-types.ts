@@ -23,6 +23,70 @@ export const accountTypes = gql`
     Sets a new password with the token of the mail, and ends every session of its user.
     """
     resetPassword(input: ResetPasswordInput!): ResetPasswordPayload
+    """
+    Begins a second factor (TOTP): the secret for an authenticator app, shown once. It counts when it is confirmed.
+    """
+    beginTotp: BeginTotpPayload
+    """
+    Confirms the second factor with a code of the app: from now on "login" wants one.
+    """
+    confirmTotp(input: ConfirmTotpInput!): ConfirmTotpPayload
+    """
+    Removes the second factor.
+    """
+    disableTotp(input: DisableTotpInput!): DisableTotpPayload
+  }
+
+  """
+  The secret of a second factor. It is shown this once.
+  """
+  type BeginTotpPayload {
+    """
+    To be typed into an authenticator app, in base 32.
+    """
+    secret: String!
+    """
+    To be shown as a QR code: an otpauth URI.
+    """
+    uri: String!
+  }
+
+  """
+  The first code of the app.
+  """
+  input ConfirmTotpInput {
+    code: String!
+  }
+
+  """
+  A second factor that is asked for from now on.
+  """
+  type ConfirmTotpPayload {
+    """
+    Each logs in once in place of a code of the app. They are shown this once.
+    """
+    recoveryCodes: [String!]!
+  }
+
+  """
+  Proof of both factors.
+  """
+  input DisableTotpInput {
+    password: String!
+    """
+    Of the app, or a recovery code.
+    """
+    code: String!
+  }
+
+  """
+  A second factor that is not asked for any more.
+  """
+  type DisableTotpPayload {
+    """
+    Always true; otherwise there is an error.
+    """
+    isDisabled: Boolean!
   }
 
   """

@@ -46,6 +46,10 @@ export const signInTypes = gql`
     The tenant to work in. Without one, the token only tells who you are and which tenants you belong to.
     """
     tenantSlug: String
+    """
+    Of the second factor, if the account has one: a code of the app, or a recovery code. Without it the error has details.reason "second_factor_required".
+    """
+    code: String
   }
 
   """

@@ -79,6 +79,8 @@ beforeAll(async () => {
         "confirmRegistration",
         "requestPasswordReset",
         "resetPassword",
+        "confirmTotp",
+        "disableTotp",
       ].includes(field.name) && field.args.length > 0,
   );
 });

@@ -39,6 +39,7 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/change_password.sql
 --!include iam/idempotency_keys.sql
 --!include iam/end_session.sql
+--!include iam/user_totp.sql
 --!include iam/mails.sql
 --!include iam/open_invitation_mail.sql
 --!include iam/password_reset_tokens.sql
