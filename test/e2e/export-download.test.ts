@@ -30,7 +30,7 @@ beforeAll(async () => {
   const { secret } = house.config;
   const log = pino({ level: "silent" });
   const app = express();
-  app.use(requestScope);
+  app.use(requestScope());
   app.use("/exports", exportDownload({ pool: house.database.server, store, secrets: [secret], log }));
   server = app.listen(0, "127.0.0.1");
   await once(server, "listening");

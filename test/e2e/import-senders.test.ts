@@ -208,7 +208,7 @@ test("a sender who falls silent is hung up on, and its import can go on", async 
     log: pino({ level: "silent" }),
     silentMs: 300,
   };
-  app.use("/imports", requestScope, authenticate(server.tokens, sendError), importUpload(options));
+  app.use("/imports", requestScope(), authenticate(server.tokens, sendError), importUpload(options));
   const { port, close } = await listen(app, { host: "127.0.0.1", port: 0 });
   const sending = request({
     ...{ host: "127.0.0.1", port, path: `/imports/${importId}`, method: "POST" },
