@@ -57,7 +57,9 @@ export async function ensureDatabase(adminUrl: string, template?: string): Promi
     await client.query("begin");
     await client.query("select pg_advisory_xact_lock(hashtext('rowhouse roles'))");
     await client.query(`revoke all on database ${name} from public`);
-    await client.query(`grant connect, temporary on database ${name} to rowhouse_server, rowhouse_worker`);
+    await client.query(`grant connect on database ${name} to rowhouse_server, rowhouse_worker`);
+    // A temporary table would be found before one of ours by whatever does not say the schema.
+    await client.query(`revoke temporary on database ${name} from rowhouse_server, rowhouse_worker`);
     await client.query("commit");
   } finally {
     await client.end();

@@ -86,7 +86,7 @@ describe("a role of the API", () => {
        union all
        select r.rolname, p from pg_roles r, unnest(array['create', 'temporary']) p
        where r.rolname = any ($1) and has_database_privilege(r.oid, current_database(), p)`,
-      [roles],
+      [[...roles, "rowhouse_server"]],
     );
     expect(rows).toEqual([]);
   });

@@ -91,7 +91,7 @@ async function cloneDatabase(template: string): Promise<TestDatabase> {
   const name = `test_${process.pid}_${randomBytes(4).toString("hex")}`;
   await asSuperuser(`create database ${name} owner rowhouse_owner template ${template}`);
   await asSuperuser(`revoke all on database ${name} from public`);
-  await asSuperuser(`grant connect, temporary on database ${name} to rowhouse_server, rowhouse_worker`);
+  await asSuperuser(`grant connect on database ${name} to rowhouse_server, rowhouse_worker`);
   const urls = testUrls(withDatabase(clusterUrl(), name));
   const pools = { admin: openPool(urls.admin), server: openPool(urls.server), worker: openPool(urls.worker) };
   const drop = async () => {
