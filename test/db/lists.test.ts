@@ -248,7 +248,7 @@ describe("a connection", () => {
     const told = "select lists.connections_has_secret(c) as told from lists.connections c";
     expect(await run("viewer", told)).toEqual([{ told: false }]);
     await inTenant(database, tenantId, (client) =>
-      client.query("insert into private.connection_secrets values ($1, $2, '\\x00', 'key-1')", [tenantId, id]),
+      client.query("insert into private.connection_secrets values ($1, $2, '\\x00')", [tenantId, id]),
     );
     expect(await run("viewer", told)).toEqual([{ told: true }]);
     for (const role of ["admin", "system"])
