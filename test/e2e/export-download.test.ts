@@ -19,6 +19,7 @@ let listId: string;
 let file: ExportFileRow;
 let content: string;
 
+const former = "the secret that signed before this one";
 const inAnHour = () => new Date(Date.now() + 3_600_000);
 
 beforeAll(async () => {
@@ -31,7 +32,7 @@ beforeAll(async () => {
   const log = pino({ level: "silent" });
   const app = express();
   app.use(requestScope());
-  app.use("/exports", exportDownload({ pool: house.database.server, store, secrets: [secret], log }));
+  app.use("/exports", exportDownload({ pool: house.database.server, store, secrets: [secret, former], log }));
   server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -97,6 +98,13 @@ describe("a download", () => {
 });
 
 describe("a link", () => {
+  it("that a former secret signed is good until it ends", async () => {
+    const target = { tenantId, fileId: file.id };
+    expect((await fetch(`${origin}${signLink(former, target, inAnHour())}`)).status).toBe(200);
+    expect((await fetch(`${origin}${signLink(former, target, new Date(Date.now() - 1000))}`)).status).toBe(410);
+    expect((await fetch(`${origin}${signLink("a secret of nobody", target, inAnHour())}`)).status).toBe(403);
+  });
+
   it.each<[string, () => string, number, string]>([
     ["is changed", () => link().replace(/.$/, (last) => (last === "0" ? "1" : "0")), 403, "FORBIDDEN"],
     ["has no signature", () => link().replace(/&signature=.*/, ""), 403, "FORBIDDEN"],
