@@ -58,3 +58,16 @@ $$;
 comment on function outreach.stamp_task() is 'Keeps the time that follows from the status of a task.';
 select ddl.trigger('outreach.tasks', '_300_times',
   'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_task()');
+
+-- A person's work is theirs. The row is in sight of everybody, so the refusal says why, instead of finding nothing.
+create or replace function outreach.guard_task_owner() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('FORBIDDEN', format('Task %s is somebody else''s. Members change tasks that they made, that are assigned to them or to nobody; ask a manager.', old.id));
+  return null;
+end
+$$;
+comment on function outreach.guard_task_owner() is 'Keeps members from changing the tasks of others.';
+select ddl.trigger('outreach.tasks', '_200_owner', $$before update for each row
+  when (current_user = 'rowhouse_member' and old.assigned_to is not null and old.assigned_to is distinct from app.actor_id()
+    and old.created_by is distinct from app.actor_id()) execute function outreach.guard_task_owner()$$);
