@@ -3,7 +3,7 @@ import type { Config } from "./config.ts";
 import { SetupError } from "./errors.ts";
 
 /** The settings that keys come from. */
-export type KeySettings = Pick<Config, "secret" | "encryptionKeys">;
+export type KeySettings = Pick<Config, "secret" | "encryptionKeys"> & Partial<Pick<Config, "previousSecrets">>;
 
 const version = 1;
 const idBytes = 8;
@@ -60,12 +60,15 @@ export function sealedPrefix(settings: KeySettings): Buffer {
 
 const known = new WeakMap<KeySettings, readonly Key[]>();
 
-/** The keys of the settings in order, and at the end the one that is derived from ROWHOUSE_SECRET. */
+/** The keys of the settings in order, and at the end those that are derived from ROWHOUSE_SECRET and from former ones. */
 function keysOf(settings: KeySettings): readonly Key[] {
   let keys = known.get(settings);
   if (keys === undefined) {
-    const derived = Buffer.from(hkdfSync("sha256", settings.secret, "", "rowhouse column secrets", 32));
-    keys = [...(settings.encryptionKeys ?? []).map((key) => Buffer.from(key, "base64")), derived].map((bytes) => ({
+    const explicit = (settings.encryptionKeys ?? []).map((key) => Buffer.from(key, "base64"));
+    const derived = [settings.secret, ...(settings.previousSecrets ?? [])].map((secret) =>
+      Buffer.from(hkdfSync("sha256", secret, "", "rowhouse column secrets", 32)),
+    );
+    keys = [...explicit, ...derived].map((bytes) => ({
       id: createHash("sha256").update(bytes).digest().subarray(0, idBytes),
       bytes,
     }));

@@ -18,3 +18,4 @@ select ddl.audit('private.user_credentials', '{password_hash}', p_scope => 'memb
 select ddl.audit('private.connection_secrets', '{sealed_secret}', p_entity => 'connection_id');
 select ddl.audit('private.webhook_source_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_source_id');
 select ddl.audit('private.webhook_subscription_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_subscription_id');
+select ddl.audit('private.user_totp', '{sealed_secret}', p_scope => 'membership', p_ignored => '{last_step}', p_entity => 'user_id');

@@ -48,6 +48,13 @@ test("without keys one is derived from ROWHOUSE_SECRET, and opens what it sealed
   expect(() => openSecret(settings(undefined, "t".repeat(32)), derived, "a:1")).toThrow("which is not in");
 });
 
+test("what a derived key sealed opens as long as its secret is among the former ones", () => {
+  const derived = sealSecret(settings(), "secret", "a:1");
+  const later: KeySettings = { secret: "t".repeat(32), encryptionKeys: undefined, previousSecrets: ["s".repeat(32)] };
+  expect(openSecret(later, derived, "a:1")).toBe("secret");
+  expect(sealedPrefix(later).equals(derived.subarray(0, 9))).toBe(false);
+});
+
 test("a key that is none is refused at the start, and not shown", () => {
   for (const bad of ["short", `${first},`, first.slice(1)]) {
     const load = () => loadConfig({ NODE_ENV: "test", ROWHOUSE_SECRET: "s".repeat(32), ROWHOUSE_ENCRYPTION_KEYS: bad });
