@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:96f04e90b60637eb08e99e8bcfdebe6651bf1222
+--! Hash: sha1:4c5df460d3e52b237a9b49f00aa04bbaa147088c
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -94,6 +94,23 @@ $$;
 comment on function ddl.trigger(regclass, text, text) is
   'Creates or replaces a trigger: the definition without "on table", such as ''before update for each row execute function app.stamp()''.';
 --! EndIncluded ddl/trigger.sql
+--! Included ddl/scope.sql
+create or replace function ddl.scope(p_table regclass) returns text
+language sql stable set search_path to pg_catalog
+return (
+  select case
+    when n.nspname = 'iam' and c.relname = 'api_keys' then 'api_keys'
+    when n.nspname = 'lists' and c.relname like 'export\_%' then 'exports'
+    when n.nspname = 'lists' and c.relname like 'list\_import%' then 'imports'
+    when n.nspname = 'lists' and c.relname like 'enrichment\_%' then 'enrichment'
+    when n.nspname = 'lists' and c.relname = 'connections' then 'connections'
+    else n.nspname
+  end
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = p_table
+);
+comment on function ddl.scope(regclass) is
+  'The part of the data that a table belongs to, as the scopes of API keys name it: its schema, or a part of it that programs are often limited to.';
+--! EndIncluded ddl/scope.sql
 --! Included ddl/tenant_table.sql
 create or replace function ddl.tenant_table(
   p_table regclass,
@@ -123,6 +140,10 @@ begin
   -- The function stands unwrapped: PostgreSQL inlines it, and the planner sees which tenant it plans for.
   perform ddl.policy(p_table, 'tenant_wall',
     'as restrictive for all to public using (tenant_id = app.tenant_id()) with check (tenant_id = app.tenant_id())');
+  -- Only the roles of keys that are limited to scopes carry this one: others plan and run as if it were not there.
+  perform ddl.policy(p_table, 'scope_wall', format(
+    'as restrictive for all to rowhouse_scoped using ((select app.require_scope(%L))) with check ((select app.require_scope(%L)))',
+    ddl.scope(p_table) || ':read', ddl.scope(p_table) || ':write'));
   perform ddl.policy(p_table, 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
   perform ddl.policy(p_table, 'select_' || substr(p_select_role, 10), format('for select to %I using (true)', p_select_role));
 
@@ -147,7 +168,7 @@ begin
 end
 $$;
 comment on function ddl.tenant_table(regclass, text[], text[], text, text, text) is
-  'Applies the tenant pattern: reference to the tenant, forced row-level security with the tenant wall, select for viewers, insert and update of the named columns for the write role, everything named for the system role, the time stamp. A table with deleted_at and updatable columns can be soft-deleted by its write role.';
+  'Applies the tenant pattern: reference to the tenant, forced row-level security with the tenant wall and that of scopes, select for viewers, insert and update of the named columns for the write role, everything named for the system role, the time stamp. A table with deleted_at and updatable columns can be soft-deleted by its write role.';
 --! EndIncluded ddl/tenant_table.sql
 --! Included ddl/append_only.sql
 create or replace function ddl.append_only(
@@ -469,6 +490,7 @@ declare
   v_name text := (select relname from pg_class where oid = p_table);
   v_living text := case when exists (select from pg_attribute where attrelid = p_table and attname = 'deleted_at' and not attisdropped)
     then 't.deleted_at is null' else 'true' end;
+  v_scope text := ddl.scope(p_table) || ':read';
   v_alike text;
 begin
   v_alike := case when p_fuzzy is null then format($alike$
@@ -506,6 +528,7 @@ begin
       v_query tsquery := app.search_query(p_query);
       v_found bigint;
     begin
+      perform app.require_scope(%6$L);
       if v_query is null then
         return;
       end if;
@@ -520,7 +543,7 @@ begin
         %5$s
       end if;
     end
-    $body$ $sql$, p_table, v_name, p_fuzzy, v_living, v_alike);
+    $body$ $sql$, p_table, v_name, p_fuzzy, v_living, v_alike, v_scope);
   execute format('comment on function app.find_%I(text) is %L', v_name,
     format('Ids of the %s of this tenant that a search finds, with their ranks: at most a thousand, then what is spelt alike.', replace(v_name, '_', ' ')));
   execute format('grant execute on function app.find_%I(text) to rowhouse_viewer', v_name);
@@ -610,6 +633,56 @@ comment on function app.raise(text, text, text, jsonb) is
 grant execute on function app.raise(text, text, text, jsonb)
   to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
 --! EndIncluded app/raise.sql
+--! Included app/scopes.sql
+-- Scopes: to which parts of the tenant's data a key is limited. People have none, and are limited by their role alone.
+create or replace function app.known_scopes() returns text[]
+language sql immutable parallel safe
+return (select array_agg(d || v order by d, v) from unnest(array[
+  'api_keys', 'audit', 'connections', 'crm', 'enrichment', 'events', 'exports', 'iam', 'imports', 'inbox', 'lists', 'outreach', 'pipeline', 'tracking'
+]) d, unnest(array[':read', ':write']) v where d <> 'audit' or v = ':read');
+comment on function app.known_scopes() is 'Every scope that a key may have: a part of the data, and whether it may be written. What may be written may be read.';
+
+create or replace function app.scopes_cover(p_scopes text[], p_needed text[]) returns boolean
+language sql immutable parallel safe
+return (select coalesce(bool_and(n = any (p_scopes) or regexp_replace(n, ':read$', ':write') = any (p_scopes)), true) from unnest(p_needed) n);
+comment on function app.scopes_cover(text[], text[]) is 'Whether scopes allow all that others do: writing includes reading.';
+
+create or replace function app.check_scopes(p_scopes text[]) returns text[]
+language plpgsql stable set search_path to pg_catalog as $$
+declare
+  v_unknown text;
+begin
+  select string_agg(coalesce(s, 'null'), ', ') into v_unknown from unnest(p_scopes) s where s is null or s <> all (app.known_scopes());
+  if v_unknown is not null then
+    perform app.raise('VALIDATION_FAILED', format('There is no scope %s. Scopes: %s.', left(v_unknown, 200), array_to_string(app.known_scopes(), ', ')), 'scopes');
+  end if;
+  return array(select distinct s from unnest(p_scopes) s order by s);
+end
+$$;
+comment on function app.check_scopes(text[]) is 'The scopes in order and once each; refuses those that do not exist.';
+grant execute on function app.known_scopes(), app.scopes_cover(text[], text[]), app.check_scopes(text[])
+  to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
+
+create or replace function app.require_scope(p_scope text) returns boolean
+language plpgsql stable parallel safe set search_path to pg_catalog as $$
+declare
+  v_scopes text := coalesce(current_setting('jwt.claims.scopes', true), '');
+begin
+  -- A role that is limited to scopes has none where none are named.
+  if v_scopes = '' and current_user not like 'rowhouse\_%\_scoped' then
+    return true;
+  end if;
+  if not app.scopes_cover(string_to_array(v_scopes, ' '), array[p_scope]) then
+    perform app.raise('FORBIDDEN', format('This API key lacks the scope %s. It has: %s. Use a key that was made with it.', p_scope, replace(v_scopes, ' ', ', ')),
+      null, jsonb_build_object('scope', p_scope));
+  end if;
+  return true;
+end
+$$;
+comment on function app.require_scope(text) is
+  'Raises FORBIDDEN, naming the scope, when this session is of an API key that is limited to others; true for everybody else. In policies it stands in a sub-select, and is asked once a statement.';
+grant execute on function app.require_scope(text) to rowhouse_anonymous, rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
+--! EndIncluded app/scopes.sql
 --! Included app/session.sql
 create or replace function app.require_tenant() returns text
 language plpgsql stable parallel safe set search_path to pg_catalog as $$
@@ -1110,6 +1183,118 @@ grant execute on function private.forget_tenants() to rowhouse_owner;
 set local role rowhouse_owner;
 grant execute on function private.partitioned_table_names() to rowhouse_definer;
 --! EndIncluded private/forget_tenants.sql
+--! Included private/quota_counts.sql
+-- What principals, addresses and tenants have used in the present minute and the last. All server processes add to it a few times a second,
+-- each in one statement; it need not survive a crash, so it is not logged.
+create unlogged table if not exists private.quota_counts (
+  subject text not null,
+  minute bigint not null,
+  amount float8 not null,
+  constraint quota_counts_pkey primary key (subject, minute)
+) with (fillfactor = 70);
+comment on table private.quota_counts is 'What each subject of a limit has used, by minute; the sum over all server processes.';
+comment on column private.quota_counts.subject is 'principal:<id>, address:<address> or database-time:<tenant id>.';
+comment on column private.quota_counts.minute is 'Minutes since 1970.';
+comment on column private.quota_counts.amount is 'Requests, or milliseconds of database time.';
+select ddl.private_table('private.quota_counts');
+
+-- What server processes have under way. A process that was killed does not renew its rows, so they end by themselves.
+create unlogged table if not exists private.quota_holds (
+  subject text not null,
+  holder uuid not null,
+  held integer not null,
+  expires_at timestamptz not null,
+  constraint quota_holds_pkey primary key (subject, holder)
+) with (fillfactor = 70);
+comment on table private.quota_holds is 'How much of a subject each server process has under way, until it is renewed or expires.';
+comment on column private.quota_holds.subject is 'operations:<tenant id> or subscriptions:<tenant id>.';
+comment on column private.quota_holds.holder is 'The server process, by an id that it made at its start.';
+select ddl.private_table('private.quota_holds');
+--! EndIncluded private/quota_counts.sql
+--! Included private/settle_quotas.sql
+create or replace function private.settle_quotas(
+  p_holder uuid, p_subjects text[], p_spent float8[], p_held integer[], p_hold_seconds float8, p_tidies boolean
+) returns table (subject text, minute_ms float8, previous float8, present float8, held_elsewhere integer)
+language plpgsql security definer set search_path to pg_catalog as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_minute bigint := floor(extract(epoch from v_now) / 60);
+begin
+  -- In the order of the subjects, so that processes that settle at once wait for each other in a line.
+  insert into private.quota_counts as c (subject, minute, amount)
+  select u.subject, v_minute, u.spent from unnest(p_subjects, p_spent) as u(subject, spent) where u.spent > 0 order by u.subject
+  on conflict (subject, minute) do update set amount = c.amount + excluded.amount;
+  insert into private.quota_holds as h (subject, holder, held, expires_at)
+  select u.subject, p_holder, u.held, v_now + make_interval(secs => p_hold_seconds)
+  from unnest(p_subjects, p_held) as u(subject, held) where u.held is not null order by u.subject
+  on conflict (subject, holder) do update set held = excluded.held, expires_at = excluded.expires_at;
+  if p_tidies then
+    delete from private.quota_counts c where c.minute < v_minute - 1;
+    delete from private.quota_holds h where (h.subject, h.holder) in
+      (select o.subject, o.holder from private.quota_holds o where o.expires_at < v_now for update skip locked);
+  end if;
+  return query
+  select u.subject, extract(epoch from v_now)::float8 * 1000 - v_minute * 60000.0::float8,
+    coalesce((select c.amount from private.quota_counts c where c.subject = u.subject and c.minute = v_minute - 1), 0),
+    coalesce((select c.amount from private.quota_counts c where c.subject = u.subject and c.minute = v_minute), 0),
+    coalesce((select sum(h.held)::integer from private.quota_holds h
+      where h.subject = u.subject and h.holder <> p_holder and h.expires_at > v_now), 0)
+  from unnest(p_subjects) as u(subject);
+end
+$$;
+comment on function private.settle_quotas(uuid, text[], float8[], integer[], float8, boolean) is
+  'Adds what one server process has spent and holds of these subjects, and returns what all processes have: how a minute began, the last minute, this one.';
+grant execute on function private.settle_quotas(uuid, text[], float8[], integer[], float8, boolean) to rowhouse_identity;
+revoke all on function private.settle_quotas(uuid, text[], float8[], integer[], float8, boolean) from public;
+--! EndIncluded private/settle_quotas.sql
+--! Included private/forget_holder.sql
+create or replace function private.forget_holder(p_holder uuid) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  delete from private.quota_holds where holder = p_holder;
+end;
+comment on function private.forget_holder(uuid) is 'Frees what a server process holds, as it ends.';
+grant execute on function private.forget_holder(uuid) to rowhouse_identity;
+revoke all on function private.forget_holder(uuid) from public;
+--! EndIncluded private/forget_holder.sql
+--! Included private/trusted_documents.sql
+-- GraphQL documents of clients that were stored ahead, by the SHA-256 of their text. In the mode `only` the API runs nothing else.
+create table if not exists private.trusted_documents (
+  hash text primary key,
+  document text not null,
+  created_at timestamptz not null default now(),
+  constraint trusted_documents_hash_check check (hash = encode(sha256(convert_to(document, 'UTF8')), 'hex'))
+);
+comment on table private.trusted_documents is 'Documents that clients may ask for by their hash; nobody can put another text under it.';
+comment on column private.trusted_documents.hash is 'SHA-256 of the document''s UTF-8 bytes, in hexadecimal.';
+comment on column private.trusted_documents.document is 'One operation with the fragments that it needs.';
+select ddl.private_table('private.trusted_documents');
+
+create or replace function private.find_trusted_document(p_hash text) returns text
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select document from private.trusted_documents where hash = p_hash;
+end;
+comment on function private.find_trusted_document(text) is 'The stored document with a hash, or null.';
+grant execute on function private.find_trusted_document(text) to rowhouse_identity;
+revoke all on function private.find_trusted_document(text) from public;
+
+create or replace function private.store_trusted_documents(p_documents text[]) returns integer
+language sql volatile security definer set search_path to pg_catalog
+begin atomic
+  with stored as (
+    insert into private.trusted_documents (hash, document)
+    select distinct encode(sha256(convert_to(d, 'UTF8')), 'hex'), d from unnest(p_documents) d
+    on conflict (hash) do nothing
+    returning 1
+  )
+  select count(*)::integer from stored;
+end;
+comment on function private.store_trusted_documents(text[]) is 'Stores documents by their hashes, and returns how many were not there before.';
+grant execute on function private.store_trusted_documents(text[]) to rowhouse_identity;
+revoke all on function private.store_trusted_documents(text[]) from public;
+--! EndIncluded private/trusted_documents.sql
 --! EndIncluded private/index.sql
 --! Included staging/index.sql
 -- Uploaded rows on their way into a list: one table per import, made and dropped by functions of schema lists.
@@ -1165,11 +1350,14 @@ comment on column iam.tenants.time_zone is 'IANA time zone in which the tenant''
 comment on column iam.tenants.default_country is 'ISO 3166 alpha-2 country that phone numbers and addresses without one belong to.';
 comment on column iam.tenants.settings is 'Preferences of the tenant, a JSON object.';
 comment on column iam.tenants.billing_reference is 'The tenant''s number at the billing provider.';
+create index if not exists tenants_updated_at_idx on iam.tenants (updated_at);
 create unique index if not exists tenants_slug_key on iam.tenants (slug) where deleted_at is null;
 
 alter table iam.tenants enable row level security;
 alter table iam.tenants force row level security;
 select ddl.policy('iam.tenants', 'tenant_wall', 'as restrictive for all to public using (id = app.tenant_id()) with check (id = app.tenant_id())');
+-- Whatever its scopes, a key may know its tenant: the days of all other data begin by it.
+select ddl.policy('iam.tenants', 'scope_wall', $$as restrictive for update to rowhouse_scoped using (true) with check ((select app.require_scope('iam:write')))$$);
 select ddl.policy('iam.tenants', 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
 select ddl.policy('iam.tenants', 'select_viewer', 'for select to rowhouse_viewer using (true)');
 select ddl.policy('iam.tenants', 'update_admin', 'for update to rowhouse_admin using (true) with check (true)');
@@ -1220,6 +1408,75 @@ alter table iam.users enable row level security;
 alter table iam.users force row level security;
 select ddl.trigger('iam.users', '_100_stamp', 'before update for each row execute function app.stamp()');
 --! EndIncluded iam/users.sql
+--! Included iam/role_rank.sql
+create or replace function private.role_rank(p_role text) returns integer
+language sql immutable parallel safe set search_path to pg_catalog
+return array_position(array['viewer', 'member', 'manager', 'admin', 'owner'], p_role);
+comment on function private.role_rank(text) is 'How much a role may do, from 1 for viewers to 5 for owners.';
+grant execute on function private.role_rank(text) to rowhouse_definer;
+revoke all on function private.role_rank(text) from public;
+
+create or replace function private.check_role_within(p_role text, p_field text) returns void
+language plpgsql stable set search_path to pg_catalog as $$
+declare
+  v_own text := nullif(current_setting('jwt.claims.role', true), '');
+begin
+  if private.role_rank(p_role) > coalesce(private.role_rank(v_own), 0) then
+    perform app.raise('FORBIDDEN', format('You are %s here: the role %s is above your own. Ask somebody who has it.', coalesce(v_own, 'nobody'), p_role), p_field);
+  end if;
+end
+$$;
+comment on function private.check_role_within(text, text) is 'Refuses a role above the one of this session.';
+grant execute on function private.check_role_within(text, text) to rowhouse_definer;
+revoke all on function private.check_role_within(text, text) from public;
+--! EndIncluded iam/role_rank.sql
+--! Included iam/guard_membership.sql
+set local role rowhouse_definer;
+create or replace function private.guard_membership() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_was_owner boolean := old.role = 'owner' and old.deleted_at is null;
+begin
+  -- Set-up commands have no claims.
+  if nullif(current_setting('jwt.claims.role', true), '') is not null then
+    perform private.check_role_within(old.role, 'id');
+    perform private.check_role_within(new.role, 'role');
+  end if;
+  if v_was_owner and (new.role <> 'owner' or new.deleted_at is not null) then
+    -- Two owners who remove each other at once take turns.
+    perform pg_advisory_xact_lock(hashtextextended('owners of ' || old.tenant_id, 0));
+    if not exists (select from iam.memberships m join iam.users u on u.id = m.user_id and u.deleted_at is null
+                   where m.tenant_id = old.tenant_id and m.id <> old.id and m.role = 'owner' and m.deleted_at is null) then
+      perform app.raise('INVALID_STATE', 'This is the last owner of the tenant. Make somebody else an owner first.', 'role');
+    end if;
+  end if;
+  return new;
+end
+$$;
+comment on function private.guard_membership() is
+  'Nobody changes a membership above their own role or raises one above it, and the last owner stays. Crosses tenants: set-up commands have no claims.';
+grant execute on function private.guard_membership() to rowhouse_owner;
+revoke all on function private.guard_membership() from public;
+
+create or replace function private.end_membership() returns trigger
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update iam.sessions s set revoked_at = clock_timestamp(), revoked_reason = 'membership_ended'
+  where s.tenant_id = old.tenant_id and s.user_id = old.user_id and s.revoked_at is null;
+  -- What the former member has promised to others goes, too.
+  update iam.invitations i set revoked_at = clock_timestamp(), revoked_by = app.actor_id()
+  from iam.actors a
+  where a.tenant_id = old.tenant_id and a.membership_id = old.id and i.tenant_id = old.tenant_id and i.created_by = a.id
+    and i.accepted_at is null and i.revoked_at is null;
+  return null;
+end
+$$;
+comment on function private.end_membership() is
+  'Ends the sessions of somebody who no longer belongs to the tenant, and takes back the invitations they made. Crosses tenants: set-up commands have no claims.';
+grant execute on function private.end_membership() to rowhouse_owner;
+revoke all on function private.end_membership() from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/guard_membership.sql
 --! Included iam/memberships.sql
 -- The role of a user in a tenant.
 create table if not exists iam.memberships (
@@ -1236,12 +1493,19 @@ comment on table iam.memberships is E'@typeid membership\nThat a user belongs to
 comment on column iam.memberships.role is 'What the user may do here.';
 create unique index if not exists memberships_user_id_key on iam.memberships (tenant_id, user_id) where deleted_at is null;
 create index if not exists memberships_user_id_idx on iam.memberships (user_id, tenant_id);
+-- Servers ask again and again which makers of keys were changed since.
+create index if not exists memberships_updated_at_idx on iam.memberships (updated_at);
 select ddl.tenant_table('iam.memberships', p_update => '{role}', p_write_role => 'rowhouse_admin', p_system => 'select');
 grant select, insert, update on iam.memberships to rowhouse_definer;
+select ddl.trigger('iam.memberships', '_200_guard', 'before update of role, deleted_at for each row execute function private.guard_membership()');
+select ddl.trigger('iam.memberships', '_300_end', $$after update of deleted_at for each row
+  when (old.deleted_at is null and new.deleted_at is not null) execute function private.end_membership()$$);
 
 -- A user is visible to the tenants they belong to: the membership's own wall decides which tenant that is.
 select ddl.policy('iam.users', 'tenant_wall', $$as restrictive for all to public
   using (exists (select from iam.memberships m where m.user_id = users.id and m.tenant_id = app.tenant_id()))$$);
+select ddl.policy('iam.users', 'scope_wall', $$as restrictive for all to rowhouse_scoped
+  using ((select app.require_scope('iam:read'))) with check ((select app.require_scope('iam:write')))$$);
 select ddl.policy('iam.users', 'select_viewer', 'for select to rowhouse_viewer using (true)');
 select ddl.policy('iam.users', 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
 --! EndIncluded iam/memberships.sql
@@ -1313,6 +1577,7 @@ create table if not exists iam.api_keys (
   actor_id uuid not null,
   expires_at timestamptz,
   last_used_at timestamptz,
+  rotated_at timestamptz,
   revoked_at timestamptz,
   revoked_by uuid,
   created_by uuid default app.actor_id(),
@@ -1329,10 +1594,14 @@ comment on column iam.api_keys.role is 'What the key may do.';
 comment on column iam.api_keys.scopes is 'To what the key is limited further; empty for everything that its role may do.';
 comment on column iam.api_keys.allowed_networks is 'From which addresses it may be used; empty for all.';
 comment on column iam.api_keys.actor_id is 'Under which it acts; made with the key.';
+comment on column iam.api_keys.last_used_at is 'When it last signed a request in, to the minute or so.';
+comment on column iam.api_keys.rotated_at is 'When it last got a new secret.';
 comment on column iam.api_keys.created_by is 'Actor who made the key.';
 create unique index if not exists api_keys_prefix_key on iam.api_keys (tenant_id, prefix);
 comment on constraint api_keys_actor_id_key on iam.api_keys is E'@behavior -single';
 create index if not exists api_keys_created_at_idx on iam.api_keys (tenant_id, created_at);
+-- Servers ask again and again which keys were changed since.
+create index if not exists api_keys_updated_at_idx on iam.api_keys (updated_at);
 select ddl.foreign_key('iam.api_keys', 'actor_id', 'iam.actors', 'no action', p_index => false);
 select ddl.foreign_key('iam.api_keys', 'created_by', 'iam.actors', 'set null');
 select ddl.foreign_key('iam.api_keys', 'revoked_by', 'iam.actors', 'set null');
@@ -1340,26 +1609,312 @@ select ddl.tenant_table('iam.api_keys');
 drop policy select_viewer on iam.api_keys;
 select ddl.policy('iam.api_keys', 'select_own', 'for select to rowhouse_viewer using (created_by = app.actor_id() or actor_id = app.actor_id())');
 select ddl.policy('iam.api_keys', 'select_admin', 'for select to rowhouse_admin using (true)');
+-- That a key was used is no change of the key.
+select ddl.trigger('iam.api_keys', '_100_stamp', $$before update for each row
+  when (new.last_used_at is not distinct from old.last_used_at) execute function app.stamp()$$);
 select ddl.trigger('iam.api_keys', '_200_revoked', $$before update for each row
   when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at) execute function iam.guard_revoked()$$);
 select ddl.trigger('iam.api_keys', '_300_actor', $$before insert for each row execute function iam.make_actor('api_key')$$);
 select ddl.trigger('iam.api_keys', '_300_actor_label', 'before update of name for each row execute function iam.rename_actor()');
+grant select, update on iam.api_keys to rowhouse_definer;
 --! EndIncluded iam/api_keys.sql
 --! Included iam/api_key_hashes.sql
--- Hashes of keys stand apart from the keys, where no grant of the API reaches.
+-- Hashes of keys stand apart from the keys, where no grant of the API reaches. A key that was rotated has two for a while.
 create table if not exists private.api_key_hashes (
   tenant_id uuid not null,
+  id uuid not null default uuidv7(),
   api_key_id uuid not null,
   key_hash text not null constraint api_key_hashes_key_hash_check check (key_hash ~ '^[0-9a-f]{64}$'),
+  expires_at timestamptz,
   created_at timestamptz not null default now(),
-  constraint api_key_hashes_pkey primary key (tenant_id, api_key_id)
+  constraint api_key_hashes_pkey primary key (tenant_id, id)
 );
-comment on table private.api_key_hashes is 'SHA-256 of each API key in hexadecimal. A key is long and random, so a slow hash would add nothing.';
+comment on table private.api_key_hashes is
+  'SHA-256 of each API key in hexadecimal. A key is long and random, so a slow hash would add nothing. expires_at: when the secret was replaced and ends before the key does.';
 -- A request is recognised by its key alone, before the tenant is known.
 create unique index if not exists api_key_hashes_key_hash_key on private.api_key_hashes (key_hash);
-select ddl.foreign_key('private.api_key_hashes', 'api_key_id', 'iam.api_keys', 'cascade', p_index => false);
+select ddl.foreign_key('private.api_key_hashes', 'api_key_id', 'iam.api_keys', 'cascade');
 select ddl.private_table('private.api_key_hashes');
+grant select on private.api_key_hashes to rowhouse_definer;
 --! EndIncluded iam/api_key_hashes.sql
+--! Included iam/key_maker.sql
+-- Who manages keys, and how far that goes.
+create or replace function app.role_rank(p_role text) returns integer
+language sql immutable parallel safe
+return coalesce(array_position(array['viewer', 'member', 'manager', 'admin', 'owner'], p_role), 0);
+comment on function app.role_rank(text) is 'How much a role may do: each rank may do what the ones below it may; 0 for none.';
+grant execute on function app.role_rank(text) to rowhouse_viewer, rowhouse_system, rowhouse_identity, rowhouse_definer;
+
+create or replace function private.key_maker(out actor_id uuid, out role text, out scopes text[], out expires_at timestamptz)
+language plpgsql stable security definer set search_path to pg_catalog as $$
+declare
+  v_kind text;
+  v_member_role text;
+begin
+  role := nullif(current_setting('jwt.claims.role', true), '');
+  select a.id, a.kind, m.role into key_maker.actor_id, v_kind, v_member_role
+  from iam.actors a left join iam.memberships m on m.tenant_id = a.tenant_id and m.id = a.membership_id and m.deleted_at is null
+  where a.tenant_id = app.tenant_id() and a.id = app.actor_id();
+  if v_kind is null or (v_kind = 'user' and v_member_role is null) then
+    perform app.raise('FORBIDDEN', 'Keys are managed by those who belong to the tenant. Log in as one of its members.');
+  end if;
+  -- A token may be older than the member's present role.
+  if v_kind = 'user' and app.role_rank(v_member_role) < app.role_rank(role) then
+    role := v_member_role;
+  end if;
+  if v_kind = 'api_key' then
+    select k.scopes, k.expires_at into key_maker.scopes, key_maker.expires_at
+    from iam.api_keys k where k.tenant_id = app.tenant_id() and k.actor_id = key_maker.actor_id;
+    if not coalesce('api_keys:write' = any (key_maker.scopes), false) then
+      perform app.raise('FORBIDDEN', 'This API key may not manage keys: it was made without the scope api_keys:write. Log in as a person.', null,
+        jsonb_build_object('scope', 'api_keys:write'));
+    end if;
+  end if;
+end
+$$;
+comment on function private.key_maker() is
+  'Who manages keys in this session: the actor, the highest role that it may give, and for a key its own scopes and end, which those it makes stay within.';
+
+create or replace function private.managed_api_key(p_id uuid, p_maker record) returns iam.api_keys
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_key iam.api_keys;
+begin
+  select * into v_key from iam.api_keys k
+  where k.tenant_id = app.tenant_id() and k.id = p_id
+    and (app.role_rank(p_maker.role) >= app.role_rank('admin') or p_maker.actor_id in (k.created_by, k.actor_id))
+  for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no API key %s that you may manage. Members manage their own keys, admins all.', p_id), 'apiKeyId');
+  end if;
+  return v_key;
+end
+$$;
+comment on function private.managed_api_key(uuid, record) is 'The key of an id, locked: one that the maker made or is, or any when the maker is an admin.';
+
+create or replace function private.check_key_within(p_maker record, p_role text, p_scopes text[], p_expires_at timestamptz) returns void
+language plpgsql stable security definer set search_path to pg_catalog as $$
+begin
+  if app.role_rank(p_role) > app.role_rank(p_maker.role) then
+    perform app.raise('FORBIDDEN', format('Nobody makes a key above their own role: yours is %s, the key''s would be %s.', p_maker.role, p_role), 'role');
+  end if;
+  if p_maker.scopes is null then
+    return;
+  end if;
+  if p_scopes = '{}' or not app.scopes_cover(p_maker.scopes, p_scopes) then
+    perform app.raise('FORBIDDEN', format('A key makes keys within its own scopes only: %s.', array_to_string(p_maker.scopes, ', ')), 'scopes');
+  end if;
+  if p_maker.expires_at is not null and coalesce(p_expires_at, 'infinity') > p_maker.expires_at then
+    perform app.raise('FORBIDDEN', 'A key that ends makes only keys that end no later.', 'expiresAt');
+  end if;
+end
+$$;
+comment on function private.check_key_within(record, text, text[], timestamptz) is 'Refuses a key that could do more, or for longer, than who makes it.';
+--! EndIncluded iam/key_maker.sql
+--! Included iam/create_api_key.sql
+create or replace function app.create_api_key(
+  p_name text, p_prefix text, p_key_hash text, p_role text, p_scopes text[], p_networks cidr[], p_expires_at timestamptz
+) returns uuid
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_maker record := private.key_maker();
+  v_role text := coalesce(p_role, 'member');
+  v_scopes text[] := app.check_scopes(coalesce(p_scopes, '{}'));
+  v_id uuid;
+begin
+  if v_role = 'owner' then
+    perform app.raise('VALIDATION_FAILED', 'A key has the role admin at most: only a person answers for a tenant.', 'role');
+  end if;
+  perform private.check_key_within(v_maker, v_role, v_scopes, p_expires_at);
+  if p_expires_at <= now() then
+    perform app.raise('VALIDATION_FAILED', 'A key ends in time to come; leave expiresAt out for one that does not end.', 'expiresAt');
+  end if;
+  if cardinality(p_networks) > 100 then
+    perform app.raise('LIMIT_EXCEEDED', 'A key has at most 100 allowed networks.', 'allowedNetworks');
+  end if;
+  insert into iam.api_keys (tenant_id, name, prefix, role, scopes, allowed_networks, expires_at, created_by)
+  values (app.tenant_id(), p_name, p_prefix, v_role, v_scopes, coalesce(p_networks, '{}'), p_expires_at, v_maker.actor_id)
+  returning id into v_id;
+  insert into private.api_key_hashes (tenant_id, api_key_id, key_hash) values (app.tenant_id(), v_id, p_key_hash);
+  return v_id;
+end
+$$;
+comment on function app.create_api_key(text, text, text, text, text[], cidr[], timestamptz) is
+  'A new API key of which only the hash is given; its id. Its maker must have its role, and a maker that is a key itself also its scopes.';
+grant execute on function app.create_api_key(text, text, text, text, text[], cidr[], timestamptz) to rowhouse_member;
+
+create or replace function app.rotate_api_key(p_id uuid, p_key_hash text, p_overlap interval) returns uuid
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_maker record := private.key_maker();
+  v_key iam.api_keys := private.managed_api_key(p_id, v_maker);
+  v_end timestamptz := clock_timestamp() + p_overlap;
+begin
+  if v_key.revoked_at is not null or v_key.expires_at <= now() then
+    perform app.raise('INVALID_STATE', format('API key %s was revoked or has ended. Make a new one.', v_key.prefix), 'apiKeyId');
+  end if;
+  if p_overlap not between '0' and interval '30 days' then
+    perform app.raise('VALIDATION_FAILED', 'The old secret works for 0 minutes to 30 days more.', 'overlapMinutes');
+  end if;
+  -- Whoever rotates a key holds its secret.
+  perform private.check_key_within(v_maker, v_key.role, v_key.scopes, v_key.expires_at);
+  delete from private.api_key_hashes h
+  where h.tenant_id = v_key.tenant_id and h.api_key_id = v_key.id and (h.expires_at <= now() or p_overlap = '0');
+  update private.api_key_hashes h set expires_at = least(h.expires_at, v_end) where h.tenant_id = v_key.tenant_id and h.api_key_id = v_key.id;
+  insert into private.api_key_hashes (tenant_id, api_key_id, key_hash) values (v_key.tenant_id, v_key.id, p_key_hash);
+  update iam.api_keys k set rotated_at = clock_timestamp() where k.tenant_id = v_key.tenant_id and k.id = v_key.id;
+  return v_key.id;
+end
+$$;
+comment on function app.rotate_api_key(uuid, text, interval) is
+  'Gives a key a new secret, by its hash; the old one works until the overlap ends.';
+grant execute on function app.rotate_api_key(uuid, text, interval) to rowhouse_member;
+--! EndIncluded iam/create_api_key.sql
+--! Included iam/revoke_api_key.sql
+create or replace function iam.revoke_api_key(api_key_id uuid) returns iam.api_keys
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_maker record := private.key_maker();
+  v_key iam.api_keys := private.managed_api_key(revoke_api_key.api_key_id, v_maker);
+begin
+  -- Who stole a key may have made others with it.
+  with recursive made as (
+    select k.id, k.actor_id from iam.api_keys k where k.tenant_id = v_key.tenant_id and k.id = v_key.id
+    union
+    select k.id, k.actor_id from made m join iam.api_keys k on k.tenant_id = v_key.tenant_id and k.created_by = m.actor_id
+  )
+  update iam.api_keys k set revoked_at = clock_timestamp(), revoked_by = v_maker.actor_id
+  from made m where k.tenant_id = v_key.tenant_id and k.id = m.id and k.revoked_at is null;
+  select * into v_key from iam.api_keys k where k.tenant_id = v_key.tenant_id and k.id = v_key.id;
+  return v_key;
+end
+$$;
+comment on function iam.revoke_api_key(uuid) is
+  'Ends an API key, and the keys that were made with it: they are refused within a second, and their sockets closed. One that was revoked stays as it is.';
+grant execute on function iam.revoke_api_key(uuid) to rowhouse_member;
+--! EndIncluded iam/revoke_api_key.sql
+--! Included iam/change_api_key.sql
+create or replace function iam.change_api_key(
+  api_key_id uuid, name text default null, scopes text[] default null, allowed_networks cidr[] default null, expires_at timestamptz default null
+) returns iam.api_keys
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_maker record := private.key_maker();
+  v_key iam.api_keys := private.managed_api_key(change_api_key.api_key_id, v_maker);
+  v_scopes text[] := app.check_scopes(coalesce(change_api_key.scopes, v_key.scopes));
+  v_networks cidr[] := coalesce(change_api_key.allowed_networks, v_key.allowed_networks);
+begin
+  if v_key.revoked_at is not null then
+    perform app.raise('INVALID_STATE', format('API key %s was revoked, and stays as it is. Make a new one.', v_key.prefix), 'apiKeyId');
+  end if;
+  if v_key.scopes <> '{}' and (v_scopes = '{}' or not app.scopes_cover(v_key.scopes, v_scopes)) then
+    perform app.raise('FORBIDDEN', format('The scopes of a key can only get fewer. It has: %s. Make another key for more.', array_to_string(v_key.scopes, ', ')), 'scopes');
+  end if;
+  if v_key.allowed_networks <> '{}' and (v_networks = '{}' or exists (
+    select from unnest(v_networks) n where not exists (select from unnest(v_key.allowed_networks) o where n <<= o))) then
+    perform app.raise('FORBIDDEN', format('The networks of a key can only get narrower. It has: %s. Make another key for more.',
+      array_to_string(v_key.allowed_networks, ', ')), 'allowedNetworks');
+  end if;
+  if cardinality(v_networks) > 100 then
+    perform app.raise('LIMIT_EXCEEDED', 'A key has at most 100 allowed networks.', 'allowedNetworks');
+  end if;
+  if change_api_key.expires_at > coalesce(v_key.expires_at, 'infinity') or change_api_key.expires_at <= now() then
+    perform app.raise('FORBIDDEN', 'The end of a key can only come sooner, and not lie in the past. Revoke it to end it now.', 'expiresAt');
+  end if;
+  update iam.api_keys k set name = coalesce(change_api_key.name, v_key.name), scopes = v_scopes, allowed_networks = v_networks,
+    expires_at = coalesce(change_api_key.expires_at, v_key.expires_at)
+  where k.tenant_id = v_key.tenant_id and k.id = v_key.id returning * into v_key;
+  return v_key;
+end
+$$;
+comment on function iam.change_api_key(uuid, text, text[], cidr[], timestamptz) is
+  'Changes the name of an API key, or narrows it: fewer scopes, smaller networks, an earlier end. What is left out stays as it is.';
+grant execute on function iam.change_api_key(uuid, text, text[], cidr[], timestamptz) to rowhouse_member;
+--! EndIncluded iam/change_api_key.sql
+--! Included iam/find_api_key.sql
+set local role rowhouse_definer;
+create or replace function private.find_api_key(p_key_hash text) returns table (
+  problem text, api_key_id uuid, tenant_id uuid, membership_id uuid, actor_id uuid, role text, scopes text[], networks text[], expires_at float8,
+  key_version bigint, tenant_version bigint, membership_version bigint
+)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select case
+      when k.revoked_at is not null then 'was revoked'
+      when least(k.expires_at, h.expires_at) <= clock_timestamp() then case when k.expires_at <= clock_timestamp() then 'has expired' else 'was replaced by a new one' end
+      when t.deleted_at is not null or t.status <> 'active' then 'belongs to a tenant that may not work now'
+      when m.deleted_at is not null then 'was made by somebody who does not belong to the tenant any more'
+    end,
+    k.id, k.tenant_id, m.id, k.actor_id,
+    case when app.role_rank(m.role) between 1 and app.role_rank(k.role) then m.role else k.role end,
+    k.scopes, k.allowed_networks::text[], extract(epoch from least(k.expires_at, h.expires_at))::float8,
+    (extract(epoch from k.updated_at) * 1000000)::bigint, (extract(epoch from t.updated_at) * 1000000)::bigint,
+    (extract(epoch from m.updated_at) * 1000000)::bigint
+  from private.api_key_hashes h
+  join iam.api_keys k on k.tenant_id = h.tenant_id and k.id = h.api_key_id
+  join iam.tenants t on t.id = k.tenant_id
+  left join iam.actors a on a.tenant_id = k.tenant_id and a.id = k.created_by
+  left join iam.memberships m on m.tenant_id = a.tenant_id and m.id = a.membership_id
+  where h.key_hash = p_key_hash;
+end;
+comment on function private.find_api_key(text) is
+  'The API key with a hash, and why it may not be used, if so. It may do no more than its maker may now. Crosses tenants: whoever signs in is in none yet.';
+grant execute on function private.find_api_key(text) to rowhouse_identity;
+revoke all on function private.find_api_key(text) from public;
+
+create or replace function private.key_changes(p_since timestamptz) returns table (id uuid, version bigint)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select k.id, (extract(epoch from k.updated_at) * 1000000)::bigint from iam.api_keys k where k.updated_at >= p_since
+  union all
+  select t.id, (extract(epoch from t.updated_at) * 1000000)::bigint from iam.tenants t where t.updated_at >= p_since
+  union all
+  select m.id, (extract(epoch from m.updated_at) * 1000000)::bigint from iam.memberships m where m.updated_at >= p_since;
+end;
+comment on function private.key_changes(timestamptz) is
+  'API keys, tenants and memberships that were changed since a time: what servers remember of a key ends with it. Crosses tenants: every server process serves all of them.';
+grant execute on function private.key_changes(timestamptz) to rowhouse_identity;
+revoke all on function private.key_changes(timestamptz) from public;
+
+create or replace function private.note_key_uses(p_tenant_ids uuid[], p_ids uuid[]) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  update iam.api_keys k set last_used_at = now()
+  from (select distinct * from unnest(p_tenant_ids, p_ids) u (tenant_id, id)) u
+  where k.tenant_id = u.tenant_id and k.id = u.id and (k.last_used_at is null or k.last_used_at < now() - interval '50 seconds');
+end;
+comment on function private.note_key_uses(uuid[], uuid[]) is
+  'Notes that keys were used, at most once a minute each. Crosses tenants: one statement for all keys that a server has seen.';
+grant execute on function private.note_key_uses(uuid[], uuid[]) to rowhouse_identity;
+revoke all on function private.note_key_uses(uuid[], uuid[]) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/find_api_key.sql
+--! Included iam/find_foreign_member.sql
+set local role rowhouse_definer;
+create or replace function private.find_foreign_member(p_tenant text, p_user_id uuid, p_email text) returns table (
+  tenant_id uuid, tenant_slug text, tenant_status text, user_id uuid, actor_id uuid, membership_id uuid, role text,
+  tenant_version bigint, membership_version bigint
+)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select t.id, t.slug, t.status, u.id, a.id, m.id, m.role,
+    (extract(epoch from t.updated_at) * 1000000)::bigint, (extract(epoch from m.updated_at) * 1000000)::bigint
+  from iam.tenants t
+  join iam.memberships m on m.tenant_id = t.id and m.deleted_at is null
+  join iam.users u on u.id = m.user_id and u.deleted_at is null
+  join iam.actors a on a.tenant_id = m.tenant_id and a.membership_id = m.id
+  -- A slug may look like the id of another tenant.
+  where t.deleted_at is null and case when p_tenant ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then t.id::text = p_tenant else t.slug = p_tenant end
+    and (u.id = p_user_id or u.email = p_email)
+  order by u.id = p_user_id desc
+  limit 1;
+end;
+comment on function private.find_foreign_member(text, uuid, text) is
+  'The member of a tenant whom a token of another issuer is about, by their user id or else their e-mail address. Crosses tenants: whoever signs in is in none yet.';
+grant execute on function private.find_foreign_member(text, uuid, text) to rowhouse_identity;
+revoke all on function private.find_foreign_member(text, uuid, text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/find_foreign_member.sql
 --! Included iam/sessions.sql
 -- A sign-in of a user to this tenant, for as long as its refresh tokens are exchanged for new ones.
 create table if not exists iam.sessions (
@@ -1459,6 +2014,7 @@ $$;
 comment on function iam.guard_accepted_invitation() is 'Keeps an accepted invitation as it is.';
 select ddl.trigger('iam.invitations', '_200_accepted', $$before update for each row
   when (old.accepted_at is not null and pg_trigger_depth() = 0) execute function iam.guard_accepted_invitation()$$);
+grant select, update on iam.invitations to rowhouse_definer;
 --! EndIncluded iam/invitations.sql
 --! Included iam/invitation_tokens.sql
 -- The token in an invitation's link is nowhere, only its hash.
@@ -1473,6 +2029,7 @@ comment on table private.invitation_tokens is 'SHA-256 of the token in each invi
 create unique index if not exists invitation_tokens_token_hash_key on private.invitation_tokens (token_hash);
 select ddl.foreign_key('private.invitation_tokens', 'invitation_id', 'iam.invitations', 'cascade', p_index => false);
 select ddl.private_table('private.invitation_tokens');
+grant select, insert, update, delete on private.invitation_tokens to rowhouse_definer;
 --! EndIncluded iam/invitation_tokens.sql
 --! Included iam/user_credentials.sql
 -- Password hashes stand apart from users, where no grant of the API reaches.
@@ -1802,6 +2359,654 @@ grant execute on function private.change_password(uuid, text, text, uuid) to row
 revoke all on function private.change_password(uuid, text, text, uuid) from public;
 set local role rowhouse_owner;
 --! EndIncluded iam/change_password.sql
+--! Included iam/idempotency_keys.sql
+-- What was answered to a request that named itself by a key, so that a repeat is answered alike instead of being done again.
+create table if not exists private.idempotency_keys (
+  tenant_id uuid not null constraint idempotency_keys_tenant_id_fkey references iam.tenants (id) on delete cascade,
+  actor_id uuid not null,
+  key_hash text not null constraint idempotency_keys_key_hash_check check (key_hash ~ '^[0-9a-f]{64}$'),
+  request_hash text not null constraint idempotency_keys_request_hash_check check (request_hash ~ '^[0-9a-f]{64}$'),
+  has_effect boolean not null default false,
+  sealed_answer bytea,
+  locked_until timestamptz not null,
+  created_at timestamptz not null default now(),
+  constraint idempotency_keys_pkey primary key (tenant_id, actor_id, key_hash)
+);
+comment on table private.idempotency_keys is
+  'Requests that were sent with an Idempotency-Key, for a day. Keys and requests are hashes; an answer may hold a secret and is sealed.';
+comment on column private.idempotency_keys.has_effect is 'Whether anything was committed: set in the transaction that commits it.';
+comment on column private.idempotency_keys.locked_until is 'Until when a server process is at work on it; it says so anew while it is.';
+create index if not exists idempotency_keys_created_at_idx on private.idempotency_keys (created_at);
+select ddl.private_table('private.idempotency_keys');
+
+create or replace function private.claim_idempotency_key(p_tenant_id uuid, p_actor_id uuid, p_key_hash text, p_request_hash text)
+returns table (outcome text, sealed_answer bytea)
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_key private.idempotency_keys;
+begin
+  insert into private.idempotency_keys (tenant_id, actor_id, key_hash, request_hash, locked_until)
+  values (p_tenant_id, p_actor_id, p_key_hash, p_request_hash, clock_timestamp() + interval '1 minute') on conflict do nothing;
+  if found then
+    return query select 'claimed', null::bytea;
+    return;
+  end if;
+  select * into v_key from private.idempotency_keys k where (k.tenant_id, k.actor_id, k.key_hash) = (p_tenant_id, p_actor_id, p_key_hash);
+  if v_key.request_hash <> p_request_hash then
+    return query select 'different', null::bytea;
+  elsif v_key.sealed_answer is not null then
+    return query select 'answered', v_key.sealed_answer;
+  elsif v_key.key_hash is null or v_key.locked_until > clock_timestamp() then
+    -- It was let go at this very moment, or somebody is at work on it.
+    return query select 'in_progress', null::bytea;
+  elsif v_key.has_effect then
+    return query select 'answer_lost', null::bytea;
+  else
+    -- The process that had it died before it committed anything. Of several who see that, one gets it.
+    update private.idempotency_keys k set locked_until = clock_timestamp() + interval '1 minute'
+    where (k.tenant_id, k.actor_id, k.key_hash) = (p_tenant_id, p_actor_id, p_key_hash) and k.locked_until = v_key.locked_until and not k.has_effect;
+    return query select case when found then 'claimed' else 'in_progress' end, null::bytea;
+  end if;
+end
+$$;
+comment on function private.claim_idempotency_key(uuid, uuid, text, text) is
+  'Takes a key for a minute: claimed; or why not: answered (with the answer), in_progress, different (it named another request), answer_lost (it was done, and its process died before it answered).';
+
+create or replace function private.hold_idempotency_key(p_tenant_id uuid, p_actor_id uuid, p_key_hash text) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  update private.idempotency_keys set locked_until = clock_timestamp() + interval '1 minute'
+  where (tenant_id, actor_id, key_hash) = (p_tenant_id, p_actor_id, p_key_hash);
+end;
+comment on function private.hold_idempotency_key(uuid, uuid, text) is 'Keeps a key for another minute.';
+
+create or replace function private.settle_idempotency_key(p_tenant_id uuid, p_actor_id uuid, p_key_hash text, p_has_effect boolean, p_sealed_answer bytea) returns void
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  -- What changed nothing may be done again.
+  delete from private.idempotency_keys where (tenant_id, actor_id, key_hash) = (p_tenant_id, p_actor_id, p_key_hash) and not (has_effect or p_has_effect);
+  update private.idempotency_keys set has_effect = true, sealed_answer = p_sealed_answer, locked_until = clock_timestamp()
+  where (tenant_id, actor_id, key_hash) = (p_tenant_id, p_actor_id, p_key_hash);
+end
+$$;
+comment on function private.settle_idempotency_key(uuid, uuid, text, boolean, bytea) is
+  'Keeps the answer of a request that changed something, and lets go the key of one that did not.';
+
+create or replace function app.note_effect(p_key_hash text) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  update private.idempotency_keys set has_effect = true
+  where (tenant_id, actor_id, key_hash) = (app.tenant_id_or_null(), app.actor_id(), p_key_hash) and not has_effect;
+end;
+comment on function app.note_effect(text) is 'Notes, in the transaction of a change, that the request of a key has an effect.';
+grant execute on function app.note_effect(text) to rowhouse_viewer;
+
+create or replace function private.forget_idempotency_keys(p_limit integer) returns integer
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_count integer;
+begin
+  delete from private.idempotency_keys k
+  using (select tenant_id, actor_id, key_hash from private.idempotency_keys
+    where created_at < now() - interval '1 day' and locked_until < now() limit p_limit for update skip locked) old
+  where (k.tenant_id, k.actor_id, k.key_hash) = (old.tenant_id, old.actor_id, old.key_hash);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+comment on function private.forget_idempotency_keys(integer) is 'Forgets keys that are older than a day; returns how many.';
+grant execute on function private.claim_idempotency_key(uuid, uuid, text, text), private.hold_idempotency_key(uuid, uuid, text),
+  private.settle_idempotency_key(uuid, uuid, text, boolean, bytea) to rowhouse_identity;
+grant execute on function private.forget_idempotency_keys(integer) to rowhouse_worker;
+--! EndIncluded iam/idempotency_keys.sql
+--! Included iam/end_session.sql
+create or replace function iam.end_session(session_id uuid) returns iam.sessions
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_session iam.sessions;
+  v_is_admin boolean := private.role_rank(nullif(current_setting('jwt.claims.role', true), '')) >= private.role_rank('admin');
+begin
+  perform app.require_scope('iam:write');
+  select * into v_session from iam.sessions s
+  where s.tenant_id = app.tenant_id() and s.id = end_session.session_id and (s.user_id = app.user_id() or v_is_admin)
+  for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no session %s of yours.', end_session.session_id), 'sessionId');
+  end if;
+  if v_session.revoked_at is null then
+    update iam.sessions s set revoked_at = clock_timestamp(),
+      revoked_reason = case when v_session.user_id = app.user_id() then 'logout' else 'admin' end
+    where s.tenant_id = v_session.tenant_id and s.id = v_session.id returning * into v_session;
+  end if;
+  return v_session;
+end
+$$;
+comment on function iam.end_session(uuid) is
+  'Ends a session of yours, or as an admin one of anybody in the tenant: its tokens are refused and its sockets closed within a second. One that was ended stays as it is.';
+grant execute on function iam.end_session(uuid) to rowhouse_viewer;
+--! EndIncluded iam/end_session.sql
+--! Included iam/user_totp.sql
+-- The second factor of users who chose to have one.
+create table if not exists private.user_totp (
+  user_id uuid primary key constraint user_totp_user_id_fkey references iam.users (id) on delete cascade,
+  sealed_secret bytea not null,
+  confirmed_at timestamptz,
+  last_step bigint not null default 0,
+  created_at timestamptz not null default now()
+);
+comment on table private.user_totp is
+  'Secrets of TOTP, encrypted by the server. Not asked for before confirmed_at. last_step: the time step of the last code that was taken; none up to it is taken again.';
+select ddl.private_table('private.user_totp');
+grant select, insert, update, delete on private.user_totp to rowhouse_definer;
+
+create table if not exists private.recovery_codes (
+  user_id uuid not null constraint recovery_codes_user_id_fkey references private.user_totp (user_id) on delete cascade,
+  code_hash text not null constraint recovery_codes_code_hash_check check (code_hash ~ '^[0-9a-f]{64}$'),
+  created_at timestamptz not null default now(),
+  constraint recovery_codes_pkey primary key (user_id, code_hash)
+);
+comment on table private.recovery_codes is 'SHA-256 of each recovery code that was not used yet; a code is long and random.';
+select ddl.private_table('private.recovery_codes');
+grant select, insert, delete on private.recovery_codes to rowhouse_definer;
+
+set local role rowhouse_definer;
+create or replace function private.find_totp(p_user_id uuid) returns table (sealed_secret bytea, is_confirmed boolean)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select t.sealed_secret, t.confirmed_at is not null from private.user_totp t where t.user_id = p_user_id;
+end;
+comment on function private.find_totp(uuid) is 'The second factor of a user. Crosses tenants: a user is one person in all of them.';
+
+create or replace function private.begin_totp(p_user_id uuid, p_sealed_secret bytea) returns boolean
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  insert into private.user_totp as t (user_id, sealed_secret) values (p_user_id, p_sealed_secret)
+  on conflict (user_id) do update set sealed_secret = excluded.sealed_secret, created_at = now() where t.confirmed_at is null;
+  return found;
+end
+$$;
+comment on function private.begin_totp(uuid, bytea) is
+  'Keeps the secret of a second factor that is to be confirmed; false when there is one already. Crosses tenants: see find_totp.';
+
+create or replace function private.use_totp_step(p_user_id uuid, p_step bigint) returns boolean
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update private.user_totp t set last_step = p_step where t.user_id = p_user_id and t.last_step < p_step;
+  return found;
+end
+$$;
+comment on function private.use_totp_step(uuid, bigint) is 'Takes the code of a time step; false when that or a later one was taken before. Crosses tenants: see find_totp.';
+
+create or replace function private.use_recovery_code(p_user_id uuid, p_code_hash text) returns boolean
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  delete from private.recovery_codes c where c.user_id = p_user_id and c.code_hash = p_code_hash;
+  return found;
+end
+$$;
+comment on function private.use_recovery_code(uuid, text) is 'Takes a recovery code; false when there is none such, or no more. Crosses tenants: see find_totp.';
+
+create or replace function private.confirm_totp(p_user_id uuid, p_code_hashes text[]) returns boolean
+language plpgsql security definer set search_path to pg_catalog as $$
+begin
+  update private.user_totp t set confirmed_at = now() where t.user_id = p_user_id and t.confirmed_at is null;
+  if not found then
+    return false;
+  end if;
+  insert into private.recovery_codes (user_id, code_hash) select p_user_id, h from unnest(p_code_hashes) h;
+  return true;
+end
+$$;
+comment on function private.confirm_totp(uuid, text[]) is 'Asks for the second factor from now on, with these recovery codes; false when it was confirmed before. Crosses tenants: see find_totp.';
+
+create or replace function private.drop_totp(p_user_id uuid) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  delete from private.user_totp where user_id = p_user_id;
+end;
+comment on function private.drop_totp(uuid) is 'Asks for no second factor any more. Crosses tenants: see find_totp.';
+
+grant execute on function private.find_totp(uuid), private.begin_totp(uuid, bytea), private.use_totp_step(uuid, bigint),
+  private.use_recovery_code(uuid, text), private.confirm_totp(uuid, text[]), private.drop_totp(uuid) to rowhouse_identity;
+revoke all on function private.find_totp(uuid), private.begin_totp(uuid, bytea), private.use_totp_step(uuid, bigint),
+  private.use_recovery_code(uuid, text), private.confirm_totp(uuid, text[]), private.drop_totp(uuid) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/user_totp.sql
+--! Included iam/mails.sql
+-- Mails that wait to be sent: to whom and what about. What they say, and the token in their link, is made when they are sent.
+create table if not exists private.mails (
+  id uuid primary key default uuidv7(),
+  kind text not null constraint mails_kind_check check (kind in ('invitation', 'registration', 'password_reset')),
+  address text not null constraint mails_address_check check (length(address) <= 320),
+  tenant_id uuid constraint mails_tenant_id_fkey references iam.tenants (id) on delete cascade,
+  subject_id uuid,
+  created_at timestamptz not null default now()
+);
+comment on table private.mails is
+  'Mails to send. A row goes when its mail is sent, or after a week. subject_id: the invitation or registration. A password reset names only the address: whether somebody has it is found out by the worker.';
+create index if not exists mails_created_at_idx on private.mails (created_at);
+create index if not exists mails_tenant_id_idx on private.mails (tenant_id);
+select ddl.private_table('private.mails');
+grant select, insert, delete, update on private.mails to rowhouse_definer;
+
+set local role rowhouse_worker;
+create or replace function private.add_mail_job(p_mail_id uuid) returns void
+language sql security definer set search_path to pg_catalog as $$
+  -- Twelve attempts with growing pauses take about a day.
+  select graphile_worker.add_job('send_mail', json_build_object('mailId', p_mail_id), max_attempts => 12, job_key => 'mail:' || p_mail_id);
+$$;
+comment on function private.add_mail_job(uuid) is 'Puts a mail into the queue of graphile-worker, by its id alone.';
+grant execute on function private.add_mail_job(uuid) to rowhouse_definer;
+revoke all on function private.add_mail_job(uuid) from public;
+
+set local role rowhouse_definer;
+create or replace function private.queue_mail(p_kind text, p_address text, p_tenant_id uuid, p_subject_id uuid) returns void
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_id uuid;
+begin
+  delete from private.mails where created_at < now() - interval '7 days';
+  insert into private.mails (kind, address, tenant_id, subject_id) values (p_kind, p_address, p_tenant_id, p_subject_id) returning id into v_id;
+  perform private.add_mail_job(v_id);
+end
+$$;
+comment on function private.queue_mail(text, text, uuid, uuid) is 'Has a mail sent by the worker. Crosses tenants: a password reset belongs to none.';
+grant execute on function private.queue_mail(text, text, uuid, uuid) to rowhouse_owner, rowhouse_identity;
+revoke all on function private.queue_mail(text, text, uuid, uuid) from public;
+
+create or replace function private.close_mail(p_mail_id uuid) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  delete from private.mails where id = p_mail_id;
+end;
+comment on function private.close_mail(uuid) is 'Forgets a mail that was sent, or that has become pointless. Crosses tenants: see queue_mail.';
+grant execute on function private.close_mail(uuid) to rowhouse_worker;
+revoke all on function private.close_mail(uuid) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/mails.sql
+--! Included iam/open_invitation_mail.sql
+set local role rowhouse_definer;
+create or replace function private.open_invitation_mail(p_tenant_id uuid, p_invitation_id uuid, p_token_hash text) returns jsonb
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_facts jsonb;
+begin
+  select jsonb_build_object('tenantName', t.name, 'role', i.role, 'expiresAt', i.expires_at, 'inviter', a.label) into v_facts
+  from iam.invitations i
+  join iam.tenants t on t.id = i.tenant_id and t.deleted_at is null and t.status = 'active'
+  left join iam.actors a on a.tenant_id = i.tenant_id and a.id = i.created_by
+  where i.tenant_id = p_tenant_id and i.id = p_invitation_id
+    and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()
+  for update of i;
+  if v_facts is not null then
+    -- The latest mail's link is the one that works.
+    insert into private.invitation_tokens as k (tenant_id, invitation_id, token_hash) values (p_tenant_id, p_invitation_id, p_token_hash)
+    on conflict (tenant_id, invitation_id) do update set token_hash = excluded.token_hash, created_at = now();
+  end if;
+  return v_facts;
+end
+$$;
+comment on function private.open_invitation_mail(uuid, uuid, text) is
+  'What the mail of an open invitation says, and makes the token with this hash the one that accepts it. Crosses tenants: see open_mail.';
+revoke all on function private.open_invitation_mail(uuid, uuid, text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/open_invitation_mail.sql
+--! Included iam/password_reset_tokens.sql
+-- The tokens in the links of password resets are nowhere, only their hashes.
+create table if not exists private.password_reset_tokens (
+  token_hash text primary key constraint password_reset_tokens_token_hash_check check (token_hash ~ '^[0-9a-f]{64}$'),
+  user_id uuid not null constraint password_reset_tokens_user_id_fkey references iam.users (id) on delete cascade,
+  expires_at timestamptz not null,
+  created_at timestamptz not null default now()
+);
+comment on table private.password_reset_tokens is 'SHA-256 of the token in each password reset''s link. All of a user go when one is used.';
+create index if not exists password_reset_tokens_user_id_idx on private.password_reset_tokens (user_id);
+create index if not exists password_reset_tokens_expires_at_idx on private.password_reset_tokens (expires_at);
+select ddl.private_table('private.password_reset_tokens');
+grant select, insert, delete on private.password_reset_tokens to rowhouse_definer;
+
+set local role rowhouse_definer;
+create or replace function private.open_reset_mail(p_address text, p_token_hash text) returns jsonb
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_user iam.users;
+begin
+  select u.* into v_user from iam.users u join private.user_credentials c on c.user_id = u.id
+  where u.email = p_address and u.deleted_at is null;
+  if not found then
+    return null;
+  end if;
+  delete from private.password_reset_tokens t where t.expires_at <= now();
+  insert into private.password_reset_tokens (token_hash, user_id, expires_at) values (p_token_hash, v_user.id, now() + interval '1 hour');
+  return jsonb_build_object('name', v_user.name, 'expiresAt', now() + interval '1 hour');
+end
+$$;
+comment on function private.open_reset_mail(text, text) is
+  'What the mail of a password reset says, and makes the token with this hash good for an hour; null when nobody has the address. Crosses tenants: see open_mail.';
+revoke all on function private.open_reset_mail(text, text) from public;
+
+create or replace function private.reset_password(p_token_hash text, p_password_hash text) returns boolean
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_user iam.users;
+begin
+  -- The lock makes two who hold the same token take turns: the second finds none.
+  select u.* into v_user from private.password_reset_tokens t join iam.users u on u.id = t.user_id and u.deleted_at is null
+  where t.token_hash = p_token_hash and t.expires_at > now() for update of u;
+  if not found then
+    return false;
+  end if;
+  delete from private.password_reset_tokens t where t.token_hash = p_token_hash;
+  if not found then
+    return false;
+  end if;
+  delete from private.password_reset_tokens t where t.user_id = v_user.id;
+  update private.user_credentials c set password_hash = p_password_hash where c.user_id = v_user.id;
+  update iam.sessions s set revoked_at = clock_timestamp(), revoked_reason = 'password_changed'
+  where s.user_id = v_user.id and s.revoked_at is null;
+  perform private.forget_login_failures('account:' || v_user.email);
+  return true;
+end
+$$;
+comment on function private.reset_password(text, text) is
+  'Sets a new password for who holds the token of a reset, and ends all sessions of that user; false when the token is not good (any more). Crosses tenants: a user is one person in all of them.';
+grant execute on function private.reset_password(text, text) to rowhouse_identity;
+revoke all on function private.reset_password(text, text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/password_reset_tokens.sql
+--! Included iam/registrations.sql
+-- Who registered a tenant and has not confirmed the address yet.
+create table if not exists private.registrations (
+  id uuid primary key default uuidv7(),
+  email text not null constraint registrations_email_check check (email = lower(email) and length(email) <= 320),
+  user_name text not null,
+  tenant_name text not null,
+  tenant_slug text not null,
+  password_hash text not null constraint registrations_password_hash_check check (password_hash like '$argon2id$%'),
+  token_hash text constraint registrations_token_hash_check check (token_hash ~ '^[0-9a-f]{64}$'),
+  expires_at timestamptz not null default now() + interval '1 day',
+  created_at timestamptz not null default now()
+);
+comment on table private.registrations is
+  'Registrations that wait for the address to be confirmed. token_hash: SHA-256 of the token in the mail, once that was written. A row goes when it is confirmed or has expired.';
+create unique index if not exists registrations_token_hash_key on private.registrations (token_hash);
+create index if not exists registrations_expires_at_idx on private.registrations (expires_at);
+select ddl.private_table('private.registrations');
+grant select, insert, update, delete on private.registrations to rowhouse_definer;
+
+set local role rowhouse_definer;
+create or replace function private.begin_registration(
+  p_email text, p_user_name text, p_tenant_name text, p_tenant_slug text, p_password_hash text
+) returns void
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_id uuid;
+begin
+  delete from private.registrations where expires_at <= now();
+  if exists (select from iam.tenants t where t.slug = p_tenant_slug and t.deleted_at is null) then
+    perform app.raise('CONFLICT', format('There is a tenant %s already. Choose another short name.', p_tenant_slug), 'tenantSlug');
+  end if;
+  insert into private.registrations (email, user_name, tenant_name, tenant_slug, password_hash)
+  values (p_email, p_user_name, p_tenant_name, p_tenant_slug, p_password_hash) returning id into v_id;
+  perform private.queue_mail('registration', p_email, null, v_id);
+end
+$$;
+comment on function private.begin_registration(text, text, text, text, text) is
+  'Keeps a registration until its address is confirmed, and has the mail sent. It does not look whether somebody has the address. Crosses tenants: there is none yet.';
+grant execute on function private.begin_registration(text, text, text, text, text) to rowhouse_identity;
+revoke all on function private.begin_registration(text, text, text, text, text) from public;
+
+create or replace function private.open_registration_mail(p_id uuid, p_token_hash text) returns jsonb
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_registration private.registrations;
+begin
+  update private.registrations r set token_hash = p_token_hash where r.id = p_id and r.expires_at > now()
+    and not exists (select from iam.users u where u.email = r.email and u.deleted_at is null)
+  returning * into v_registration;
+  if found then
+    return jsonb_build_object('tenantName', v_registration.tenant_name, 'expiresAt', v_registration.expires_at);
+  end if;
+  delete from private.registrations r where r.id = p_id returning * into v_registration;
+  return case when found then jsonb_build_object('tenantName', v_registration.tenant_name, 'isTaken', true) end;
+end
+$$;
+comment on function private.open_registration_mail(uuid, text) is
+  'What the mail of a registration says: the token with this hash confirms it, or somebody has the address already and is told so. Crosses tenants: see open_mail.';
+revoke all on function private.open_registration_mail(uuid, text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/registrations.sql
+--! Included iam/confirm_registration.sql
+set local role rowhouse_definer;
+create or replace function private.find_registration(p_token_hash text) returns table (email text, tenant_slug text, password_hash text)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select r.email, r.tenant_slug, r.password_hash from private.registrations r where r.token_hash = p_token_hash and r.expires_at > now();
+end;
+comment on function private.find_registration(text) is 'The registration that a token confirms. Crosses tenants: there is none yet.';
+grant execute on function private.find_registration(text) to rowhouse_identity;
+revoke all on function private.find_registration(text) from public;
+
+create or replace function private.confirm_registration(p_token_hash text) returns uuid
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_registration private.registrations;
+begin
+  delete from private.registrations r where r.token_hash = p_token_hash and r.expires_at > now() returning * into v_registration;
+  if not found then
+    return null;
+  end if;
+  if exists (select from iam.users u where u.email = v_registration.email and u.deleted_at is null) then
+    perform app.raise('CONFLICT', 'There is an account with this address by now. Log in with it.');
+  end if;
+  if exists (select from iam.tenants t where t.slug = v_registration.tenant_slug and t.deleted_at is null) then
+    perform app.raise('CONFLICT', format('Somebody else took the short name %s meanwhile. Register again with another.', v_registration.tenant_slug), 'tenantSlug');
+  end if;
+  return private.create_user(private.create_tenant(v_registration.tenant_name, v_registration.tenant_slug),
+    v_registration.email, v_registration.user_name, 'owner', v_registration.password_hash);
+end
+$$;
+comment on function private.confirm_registration(text) is
+  'Makes the tenant of a registration and its owner; returns the owner, or null when the token is not good (any more). Crosses tenants: there is none yet.';
+grant execute on function private.confirm_registration(text) to rowhouse_identity;
+revoke all on function private.confirm_registration(text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/confirm_registration.sql
+--! Included iam/open_mail.sql
+set local role rowhouse_definer;
+create or replace function private.open_mail(p_mail_id uuid, p_token_hash text) returns table (kind text, address text, facts jsonb)
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_mail private.mails;
+begin
+  select * into v_mail from private.mails m where m.id = p_mail_id for update;
+  kind := v_mail.kind;
+  address := v_mail.address;
+  facts := case v_mail.kind
+    when 'invitation' then private.open_invitation_mail(v_mail.tenant_id, v_mail.subject_id, p_token_hash)
+    when 'registration' then private.open_registration_mail(v_mail.subject_id, p_token_hash)
+    when 'password_reset' then private.open_reset_mail(v_mail.address, p_token_hash)
+  end;
+  if facts ? 'isTaken' then
+    kind := 'registration_taken';
+  end if;
+  if facts is not null then
+    return next;
+  end if;
+end
+$$;
+comment on function private.open_mail(uuid, text) is
+  'What a mail is to say, and from now on the token with this hash is good for what it is about; no row when there is nothing to say any more. Crosses tenants: see queue_mail.';
+grant execute on function private.open_mail(uuid, text) to rowhouse_worker;
+revoke all on function private.open_mail(uuid, text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/open_mail.sql
+--! Included iam/create_invitation.sql
+create or replace function iam.create_invitation(email text, role iam.membership_role default 'member') returns iam.invitations
+language plpgsql security definer set search_path to pg_catalog as $$
+#variable_conflict use_column
+declare
+  v_email text := lower(btrim(create_invitation.email));
+  v_role text := coalesce(create_invitation.role, 'member');
+  v_invitation iam.invitations;
+begin
+  perform app.require_scope('iam:write');
+  perform private.check_role_within(v_role, 'role');
+  if length(v_email) > 254 or v_email !~ '^[^\s@<>,;:"()\\]+@[^\s@<>,;:"()\\]+$' then
+    perform app.raise('VALIDATION_FAILED', 'This is not an e-mail address such as ada@example.com.', 'email');
+  end if;
+  if exists (select from iam.memberships m join iam.users u on u.id = m.user_id
+             where m.tenant_id = app.tenant_id() and m.deleted_at is null and u.email = v_email and u.deleted_at is null) then
+    perform app.raise('CONFLICT', format('%s is a member already. Change the role of the membership instead.', v_email), 'email');
+  end if;
+  -- One that has expired makes room for a new one.
+  update iam.invitations i set revoked_at = clock_timestamp(), revoked_by = app.actor_id()
+  where i.tenant_id = app.tenant_id() and i.email = v_email and i.accepted_at is null and i.revoked_at is null and i.expires_at <= now();
+  if (select count(*) from iam.invitations i
+      where i.tenant_id = app.tenant_id() and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()) >= 1000 then
+    perform app.raise('LIMIT_EXCEEDED', 'A tenant has at most 1000 open invitations. Revoke some, or wait until they are accepted.');
+  end if;
+  insert into iam.invitations (tenant_id, email, role) values (app.tenant_id(), v_email, v_role)
+  on conflict (tenant_id, email) where accepted_at is null and revoked_at is null do nothing
+  returning * into v_invitation;
+  if v_invitation.id is null then
+    perform app.raise('CONFLICT', format('%s has an open invitation already. Send it again with resendInvitation, or revoke it first.', v_email), 'email');
+  end if;
+  perform private.queue_mail('invitation', v_email, v_invitation.tenant_id, v_invitation.id);
+  return v_invitation;
+end
+$$;
+comment on function iam.create_invitation(text, iam.membership_role) is
+  'Invites the owner of an e-mail address to this tenant, for seven days; the mail has the link. Nobody invites above their own role.';
+grant execute on function iam.create_invitation(text, iam.membership_role) to rowhouse_admin;
+--! EndIncluded iam/create_invitation.sql
+--! Included iam/change_invitation.sql
+create or replace function private.open_invitation(p_invitation_id uuid) returns iam.invitations
+language plpgsql set search_path to pg_catalog as $$
+declare
+  v_invitation iam.invitations;
+begin
+  select * into v_invitation from iam.invitations i where i.tenant_id = app.tenant_id() and i.id = p_invitation_id for update;
+  if not found then
+    perform app.raise('NOT_FOUND', format('There is no invitation %s.', p_invitation_id), 'invitationId');
+  end if;
+  if v_invitation.accepted_at is not null then
+    perform app.raise('INVALID_STATE', format('The invitation of %s was accepted already. Change the membership instead.', v_invitation.email), 'invitationId');
+  end if;
+  perform private.check_role_within(v_invitation.role, 'invitationId');
+  return v_invitation;
+end
+$$;
+comment on function private.open_invitation(uuid) is 'An invitation of this tenant, locked, that was not accepted and whose role is not above the one of this session.';
+revoke all on function private.open_invitation(uuid) from public;
+
+create or replace function iam.resend_invitation(invitation_id uuid) returns iam.invitations
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_invitation iam.invitations;
+begin
+  perform app.require_scope('iam:write');
+  v_invitation := private.open_invitation(resend_invitation.invitation_id);
+  if v_invitation.revoked_at is not null then
+    perform app.raise('INVALID_STATE', format('The invitation of %s was revoked. Make a new one.', v_invitation.email), 'invitationId');
+  end if;
+  if v_invitation.updated_at > v_invitation.created_at and v_invitation.updated_at > now() - interval '1 minute' then
+    perform app.raise('LIMIT_EXCEEDED', 'An invitation is sent again once a minute at most. Wait a little.', 'invitationId');
+  end if;
+  update iam.invitations i set expires_at = now() + interval '7 days'
+  where i.tenant_id = v_invitation.tenant_id and i.id = v_invitation.id returning * into v_invitation;
+  perform private.queue_mail('invitation', v_invitation.email, v_invitation.tenant_id, v_invitation.id);
+  return v_invitation;
+end
+$$;
+comment on function iam.resend_invitation(uuid) is
+  'Sends an open or expired invitation again, for another seven days; the links of earlier mails stop working.';
+grant execute on function iam.resend_invitation(uuid) to rowhouse_admin;
+
+create or replace function iam.revoke_invitation(invitation_id uuid) returns iam.invitations
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_invitation iam.invitations;
+begin
+  perform app.require_scope('iam:write');
+  v_invitation := private.open_invitation(revoke_invitation.invitation_id);
+  if v_invitation.revoked_at is null then
+    update iam.invitations i set revoked_at = clock_timestamp(), revoked_by = app.actor_id()
+    where i.tenant_id = v_invitation.tenant_id and i.id = v_invitation.id returning * into v_invitation;
+    delete from private.invitation_tokens k where k.tenant_id = v_invitation.tenant_id and k.invitation_id = v_invitation.id;
+  end if;
+  return v_invitation;
+end
+$$;
+comment on function iam.revoke_invitation(uuid) is 'Takes an invitation back: its link stops working at once. One that was revoked stays as it is.';
+grant execute on function iam.revoke_invitation(uuid) to rowhouse_admin;
+--! EndIncluded iam/change_invitation.sql
+--! Included iam/accept_invitation.sql
+set local role rowhouse_definer;
+create or replace function private.find_invitation(p_token_hash text) returns table (
+  tenant_id uuid, tenant_slug text, invitation_id uuid, email text, state text, user_id uuid
+)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select t.id, t.slug, i.id, i.email,
+    case when i.accepted_at is not null then 'accepted' when i.revoked_at is not null then 'revoked' when i.expires_at <= now() then 'expired'
+      when t.status <> 'active' then t.status else 'open' end,
+    u.id
+  from private.invitation_tokens k
+  join iam.invitations i on i.tenant_id = k.tenant_id and i.id = k.invitation_id
+  join iam.tenants t on t.id = i.tenant_id and t.deleted_at is null
+  left join iam.users u on u.email = i.email and u.deleted_at is null
+  where k.token_hash = p_token_hash;
+end;
+comment on function private.find_invitation(text) is
+  'The invitation that a token accepts, and the user who has its address, if anybody. Crosses tenants: the token alone tells the tenant.';
+grant execute on function private.find_invitation(text) to rowhouse_identity;
+revoke all on function private.find_invitation(text) from public;
+
+create or replace function private.accept_invitation(p_token_hash text, p_user_id uuid, p_name text, p_password_hash text) returns uuid
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_invitation iam.invitations;
+  v_user iam.users;
+  v_membership_id uuid;
+  v_actor_id uuid;
+begin
+  select i.* into v_invitation from private.invitation_tokens k
+  join iam.invitations i on i.tenant_id = k.tenant_id and i.id = k.invitation_id
+  where k.token_hash = p_token_hash and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()
+  for update of i;
+  if not found then
+    return null;
+  end if;
+  if p_user_id is null then
+    -- Nobody had the address a moment ago; the unique index decides when somebody has it now.
+    insert into iam.users (email, name) values (v_invitation.email, p_name) returning * into v_user;
+    insert into private.user_credentials (user_id, password_hash) values (v_user.id, p_password_hash);
+  else
+    select * into v_user from iam.users u where u.id = p_user_id and u.email = v_invitation.email and u.deleted_at is null;
+    if not found then
+      return null;
+    end if;
+  end if;
+  insert into iam.memberships (tenant_id, user_id, role) values (v_invitation.tenant_id, v_user.id, v_invitation.role)
+  on conflict (tenant_id, user_id) where deleted_at is null do nothing
+  returning id into v_membership_id;
+  if v_membership_id is not null then
+    insert into iam.actors (tenant_id, kind, membership_id, label) values (v_invitation.tenant_id, 'user', v_membership_id, v_user.name)
+    returning id into v_actor_id;
+  end if;
+  update iam.invitations i set accepted_at = clock_timestamp(), accepted_by = v_actor_id
+  where i.tenant_id = v_invitation.tenant_id and i.id = v_invitation.id;
+  delete from private.invitation_tokens k where k.token_hash = p_token_hash;
+  return v_user.id;
+end
+$$;
+comment on function private.accept_invitation(text, uuid, text, text) is
+  'Makes the user who was invited, or a new one with this name and password, a member of the tenant; returns the user, or null when the invitation is not open any more. Crosses tenants: the token alone tells the tenant.';
+grant execute on function private.accept_invitation(text, uuid, text, text) to rowhouse_identity;
+revoke all on function private.accept_invitation(text, uuid, text, text) from public;
+set local role rowhouse_owner;
+--! EndIncluded iam/accept_invitation.sql
 --! EndIncluded iam/index.sql
 --! Included pipeline/index.sql
 -- Work: what was queued, what is running, what became of it.
@@ -1916,6 +3121,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_job pipeline.jobs;
 begin
+  perform app.require_scope('pipeline:write');
   select * into v_job from pipeline.jobs where tenant_id = app.tenant_id() and id = job_id for update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no job %s.', job_id), 'jobId');
@@ -1943,6 +3149,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_job pipeline.jobs;
 begin
+  perform app.require_scope('pipeline:write');
   select * into v_job from pipeline.jobs where tenant_id = app.tenant_id() and id = job_id for update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no job %s.', job_id), 'jobId');
@@ -2100,6 +3307,7 @@ declare
   v_blueprint pipeline.blueprints;
   v_version pipeline.blueprint_versions;
 begin
+  perform app.require_scope('pipeline:write');
   select * into v_blueprint from pipeline.blueprints b
   where b.tenant_id = app.tenant_id() and b.id = publish_blueprint.blueprint_id and b.deleted_at is null for update;
   if not found then
@@ -3648,7 +4856,8 @@ create or replace function crm.merge_contacts(winner_id uuid, loser_id uuid, sur
 language sql volatile security definer set search_path to pg_catalog
 begin atomic
   select crm.merge_records('crm.contacts', 'contact', winner_id, loser_id, coalesce(survivorship, '{}'),
-    '{"primary_email": ["primary_email"], "primary_phone_e164": ["primary_phone_e164"]}');
+    '{"primary_email": ["primary_email"], "primary_phone_e164": ["primary_phone_e164"]}')
+  where app.require_scope('crm:write');
 end;
 comment on function crm.merge_contacts(uuid, uuid, jsonb) is E'@typeid contact\n'
   'Merges one contact, the loser, into another one, the winner. The loser is deleted, and undoMerge brings everything back. '
@@ -3666,7 +4875,8 @@ language sql volatile security definer set search_path to pg_catalog
 begin atomic
   select crm.merge_records('crm.companies', 'company', winner_id, loser_id, coalesce(survivorship, '{}'),
     '{"address": ["address_line1", "address_line2", "city", "state", "county", "postal_code", "country"],
-      "annual_revenue": ["annual_revenue_minor", "currency"], "sic": ["sic_code", "sic_description"]}');
+      "annual_revenue": ["annual_revenue_minor", "currency"], "sic": ["sic_code", "sic_description"]}')
+  where app.require_scope('crm:write');
 end;
 comment on function crm.merge_companies(uuid, uuid, jsonb) is E'@typeid company\n'
   'Merges one company, the loser, into another one, the winner: as mergeContacts does, with positions, leads, tasks and whatever else refers to it. '
@@ -3688,6 +4898,7 @@ declare
   v_table text;
   v_constraint text;
 begin
+  perform app.require_scope('crm:write');
   select * into v_merge from crm.merges m where m.tenant_id = app.tenant_id() and m.id = undo_merge.merge_id for update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no merge %s.', undo_merge.merge_id), 'mergeId');
@@ -4186,6 +5397,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_import lists.list_imports;
 begin
+  perform app.require_scope('imports:write');
   if not exists (select from lists.lists l where l.tenant_id = app.tenant_id() and l.id = start_import.list_id and l.deleted_at is null) then
     perform app.raise('NOT_FOUND', format('There is no list %s.', list_id), 'listId');
   end if;
@@ -4226,6 +5438,7 @@ declare
   v_import lists.list_imports;
   v_job pipeline.jobs;
 begin
+  perform app.require_scope('imports:write');
   -- The import first, then its job: the order in which the worker takes them.
   select * into v_import from lists.list_imports i where i.tenant_id = app.tenant_id() and i.id = import_id for no key update;
   if not found then
@@ -4262,6 +5475,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_import lists.list_imports;
 begin
+  perform app.require_scope('imports:write');
   select * into v_import from lists.list_imports where tenant_id = app.tenant_id() and id = import_id for no key update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no import %s.', import_id), 'importId');
@@ -5143,6 +6357,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_plan lists.enrichment_plans;
 begin
+  perform app.require_scope('enrichment:write');
   select * into v_plan from lists.enrichment_plans
   where tenant_id = app.tenant_id() and id = plan_id and deleted_at is null for update;
   if not found then
@@ -5171,6 +6386,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_plan lists.enrichment_plans;
 begin
+  perform app.require_scope('enrichment:write');
   select * into v_plan from lists.enrichment_plans where tenant_id = app.tenant_id() and id = plan_id for update;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no enrichment plan %s.', plan_id), 'planId');
@@ -5449,13 +6665,12 @@ select ddl.trigger('lists.connections', '_200_columns',
 create table if not exists private.connection_secrets (
   tenant_id uuid not null,
   connection_id uuid not null,
-  ciphertext bytea not null,
-  key_id text not null,
+  sealed_secret bytea not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint connection_secrets_pkey primary key (tenant_id, connection_id)
 );
-comment on table private.connection_secrets is 'What opens a connection, encrypted by the key of that id; the key itself is not in the database.';
+comment on table private.connection_secrets is 'What opens a connection, sealed with the server''s key.';
 select ddl.foreign_key('private.connection_secrets', 'connection_id', 'lists.connections', 'cascade', p_index => false);
 select ddl.private_table('private.connection_secrets');
 select ddl.trigger('private.connection_secrets', '_100_stamp', 'before update for each row execute function app.stamp()');
@@ -5463,12 +6678,36 @@ select ddl.trigger('private.connection_secrets', '_100_stamp', 'before update fo
 create or replace function lists.connections_has_secret(connection lists.connections) returns boolean
 language sql stable security definer set search_path to pg_catalog as $$
   select exists (select from private.connection_secrets s
-    where s.tenant_id = app.tenant_id() and s.tenant_id = connection.tenant_id and s.connection_id = connection.id)
+    where app.require_scope('connections:read') and s.tenant_id = app.tenant_id() and s.tenant_id = connection.tenant_id and s.connection_id = connection.id)
 $$;
 comment on function lists.connections_has_secret(lists.connections) is
   E'@notNull\n@behavior -aggregate -filterBy -orderBy\nWhether a password or key is kept for it. It can be replaced, and never be read.';
 grant execute on function lists.connections_has_secret(lists.connections) to rowhouse_viewer, rowhouse_system;
 --! EndIncluded lists/connection_secrets.sql
+--! Included lists/set_connection_secret.sql
+create or replace function app.set_connection_secret(p_connection_id uuid, p_sealed_secret bytea) returns lists.connections
+language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_connection lists.connections;
+begin
+  perform app.require_scope('connections:write');
+  select * into v_connection from lists.connections where tenant_id = app.tenant_id() and id = p_connection_id and deleted_at is null for update;
+  if not found then
+    perform app.raise('NOT_FOUND', 'There is no such connection.', 'id');
+  end if;
+  if p_sealed_secret is null then
+    delete from private.connection_secrets where tenant_id = app.tenant_id() and connection_id = p_connection_id;
+  else
+    insert into private.connection_secrets (tenant_id, connection_id, sealed_secret) values (app.tenant_id(), p_connection_id, p_sealed_secret)
+    on conflict (tenant_id, connection_id) do update set sealed_secret = excluded.sealed_secret;
+  end if;
+  return v_connection;
+end
+$$;
+comment on function app.set_connection_secret(uuid, bytea) is
+  'Keeps what opens a connection, sealed by the server; null forgets it. The API''s mutation of that name seals it.';
+grant execute on function app.set_connection_secret(uuid, bytea) to rowhouse_admin;
+--! EndIncluded lists/set_connection_secret.sql
 --! Included lists/export_jobs.sql
 -- A request to write a list, or a part of it, to a file.
 create table if not exists lists.export_jobs (
@@ -5670,6 +6909,7 @@ declare
   v_filter jsonb := coalesce(start_export.filter, '{}');
   v_job lists.export_jobs;
 begin
+  perform app.require_scope('exports:write');
   select * into v_list from lists.lists l
   where l.tenant_id = app.tenant_id() and l.id = start_export.list_id and l.deleted_at is null;
   if not found then
@@ -5703,6 +6943,7 @@ declare
   v_export lists.export_jobs;
   v_job pipeline.jobs;
 begin
+  perform app.require_scope('exports:write');
   -- The export first, then its job: the order in which the worker takes them.
   select * into v_export from lists.export_jobs e where e.tenant_id = app.tenant_id() and e.id = export_id for update;
   if not found then
@@ -6125,6 +7366,7 @@ declare
   v_template outreach.templates;
   v_version outreach.template_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_template from outreach.templates t
   where t.tenant_id = app.tenant_id() and t.id = publish_template.template_id and t.deleted_at is null for update;
   if not found then
@@ -6165,6 +7407,7 @@ declare
   v_draft integer;
   v_version outreach.template_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_template from outreach.templates t
   where t.tenant_id = app.tenant_id() and t.id = new_template_version.template_id and t.deleted_at is null for no key update;
   if not found then
@@ -6194,6 +7437,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_template outreach.templates;
 begin
+  perform app.require_scope('outreach:write');
   update outreach.templates t set archived_at = coalesce(t.archived_at, now())
   where t.tenant_id = app.tenant_id() and t.id = archive_template.template_id and t.deleted_at is null
   returning * into v_template;
@@ -6212,6 +7456,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_template outreach.templates;
 begin
+  perform app.require_scope('outreach:write');
   update outreach.templates t set archived_at = null
   where t.tenant_id = app.tenant_id() and t.id = unarchive_template.template_id and t.deleted_at is null
   returning * into v_template;
@@ -6683,6 +7928,7 @@ declare
   v_letter outreach.message_dead_letters;
   v_status text;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_letter from outreach.message_dead_letters d
   where d.tenant_id = app.tenant_id() and d.id = replay_dead_letter.dead_letter_id for update;
   if not found then
@@ -6845,6 +8091,7 @@ comment on function outreach.move_campaign(uuid, outreach.campaign_status, times
 create or replace function outreach.schedule_campaign(campaign_id uuid, scheduled_at timestamptz) returns outreach.campaigns
 language plpgsql security definer set search_path to pg_catalog as $$
 begin
+  perform app.require_scope('outreach:write');
   if schedule_campaign.scheduled_at <= now() then
     perform app.raise('VALIDATION_FAILED', format('%s is past. A campaign is scheduled for a time to come.', schedule_campaign.scheduled_at), 'scheduledAt');
   end if;
@@ -6858,6 +8105,7 @@ grant execute on function outreach.schedule_campaign(uuid, timestamptz) to rowho
 create or replace function outreach.unschedule_campaign(campaign_id uuid) returns outreach.campaigns
 language plpgsql security definer set search_path to pg_catalog as $$
 begin
+  perform app.require_scope('outreach:write');
   return outreach.move_campaign(campaign_id, 'draft');
 end
 $$;
@@ -6868,6 +8116,7 @@ grant execute on function outreach.unschedule_campaign(uuid) to rowhouse_manager
 create or replace function outreach.pause_campaign(campaign_id uuid) returns outreach.campaigns
 language plpgsql security definer set search_path to pg_catalog as $$
 begin
+  perform app.require_scope('outreach:write');
   return outreach.move_campaign(campaign_id, 'paused');
 end
 $$;
@@ -6880,6 +8129,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_campaign outreach.campaigns;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_campaign from outreach.campaigns c
   where c.tenant_id = app.tenant_id() and c.id = resume_campaign.campaign_id and c.deleted_at is null for update;
   -- A draft can become running, too, but by being launched.
@@ -6896,6 +8146,7 @@ grant execute on function outreach.resume_campaign(uuid) to rowhouse_manager;
 create or replace function outreach.cancel_campaign(campaign_id uuid) returns outreach.campaigns
 language plpgsql security definer set search_path to pg_catalog as $$
 begin
+  perform app.require_scope('outreach:write');
   return outreach.move_campaign(campaign_id, 'cancelled');
 end
 $$;
@@ -6961,6 +8212,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_variant outreach.campaign_variants;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_variant from outreach.campaign_variants v
   where v.tenant_id = app.tenant_id() and v.id = choose_campaign_winner.variant_id and v.deleted_at is null;
   if not found then
@@ -7426,6 +8678,7 @@ declare
   v_sequence outreach.sequences;
   v_steps uuid[];
 begin
+  perform app.require_scope('outreach:write');
   select * into v_sequence from outreach.sequences s
   where s.tenant_id = app.tenant_id() and s.id = reorder_sequence_steps.sequence_id and s.deleted_at is null for update;
   if not found then
@@ -7800,6 +9053,7 @@ declare
   v_workflow outreach.workflows;
   v_draft outreach.workflow_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_workflow from outreach.workflows w
   where w.tenant_id = app.tenant_id() and w.id = publish_workflow.workflow_id and w.deleted_at is null for update;
   if not found then
@@ -7831,6 +9085,7 @@ declare
   v_draft integer;
   v_version outreach.workflow_versions;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_workflow from outreach.workflows w
   where w.tenant_id = app.tenant_id() and w.id = new_workflow_version.workflow_id and w.deleted_at is null for no key update;
   if not found then
@@ -8140,6 +9395,7 @@ declare
   v_variant outreach.step_experiment_variants;
   v_experiment outreach.step_experiments;
 begin
+  perform app.require_scope('outreach:write');
   select * into v_variant from outreach.step_experiment_variants v
   where v.tenant_id = app.tenant_id() and v.id = choose_experiment_winner.step_experiment_variant_id and v.deleted_at is null;
   if not found then
@@ -8281,6 +9537,19 @@ $$;
 comment on function outreach.stamp_task() is 'Keeps the time that follows from the status of a task.';
 select ddl.trigger('outreach.tasks', '_300_times',
   'before update for each row when (old.status is distinct from new.status) execute function outreach.stamp_task()');
+
+-- A person's work is theirs. The row is in sight of everybody, so the refusal says why, instead of finding nothing.
+create or replace function outreach.guard_task_owner() returns trigger
+language plpgsql set search_path to pg_catalog as $$
+begin
+  perform app.raise('FORBIDDEN', format('Task %s is somebody else''s. Members change tasks that they made, that are assigned to them or to nobody; ask a manager.', old.id));
+  return null;
+end
+$$;
+comment on function outreach.guard_task_owner() is 'Keeps members from changing the tasks of others.';
+select ddl.trigger('outreach.tasks', '_200_owner', $$before update for each row
+  when (current_user = 'rowhouse_member' and old.assigned_to is not null and old.assigned_to is distinct from app.actor_id()
+    and old.created_by is distinct from app.actor_id()) execute function outreach.guard_task_owner()$$);
 --! EndIncluded outreach/tasks.sql
 --! Included outreach/attempt_logs.sql
 -- Every attempt to reach a lead, or of a lead to reach us. What became of it later is a row of its own.
@@ -8392,12 +9661,24 @@ select ddl.append_only('outreach.attempt_outcomes', p_insert => '{attempt_log_id
 
 create or replace function outreach.note_response() returns trigger
 language plpgsql security definer set search_path to pg_catalog as $$
+declare
+  v_leads uuid[];
+  v_last jsonb;
 begin
-  update crm.leads l set last_response_at = greatest(l.last_response_at, r.at)
-  from (select a.lead_id, max(n.occurred_at) as at from new_rows n
-    join outreach.attempt_logs a on a.tenant_id = n.tenant_id and a.id = n.attempt_log_id
-    where n.status = 'responded' group by 1) r
-  where l.tenant_id = app.tenant_id() and l.id = r.lead_id;
+  -- By look-ups alone: joined, a tenant that the statistics do not know yet made a bulk insert quadratic.
+  select array_agg(r.lead_id), jsonb_object_agg(r.lead_id, r.at) into v_leads, v_last
+  from (
+    select o.lead_id, max(o.occurred_at) as at
+    from (
+      select n.occurred_at, (select a.lead_id from outreach.attempt_logs a where a.tenant_id = n.tenant_id and a.id = n.attempt_log_id) as lead_id
+      from new_rows n where n.status = 'responded'
+    ) o
+    where o.lead_id is not null group by o.lead_id
+  ) r;
+  if v_leads is not null then
+    update crm.leads l set last_response_at = greatest(l.last_response_at, (v_last ->> l.id::text)::timestamptz)
+    where l.tenant_id = app.tenant_id() and l.id = any (v_leads);
+  end if;
   return null;
 end
 $$;
@@ -8802,6 +10083,7 @@ declare
   v_thread inbox.inbox_threads;
   v_now timestamptz;
 begin
+  perform app.require_scope('inbox:write');
   select * into v_thread from inbox.inbox_threads t
   where t.tenant_id = app.tenant_id() and t.id = assign_thread.thread_id and t.deleted_at is null for update;
   if not found then
@@ -9340,9 +10622,10 @@ select ddl.audit('crm.contact_consents');
 
 -- What a secret is stays unknown, that it was set or replaced does not.
 select ddl.audit('private.user_credentials', '{password_hash}', p_scope => 'membership', p_entity => 'user_id');
-select ddl.audit('private.connection_secrets', '{ciphertext}', p_entity => 'connection_id');
+select ddl.audit('private.connection_secrets', '{sealed_secret}', p_entity => 'connection_id');
 select ddl.audit('private.webhook_source_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_source_id');
 select ddl.audit('private.webhook_subscription_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_subscription_id');
+select ddl.audit('private.user_totp', '{sealed_secret}', p_scope => 'membership', p_ignored => '{last_step}', p_entity => 'user_id');
 --! EndIncluded audit/audited_tables.sql
 --! EndIncluded audit/index.sql
 --! EndIncluded index.sql
