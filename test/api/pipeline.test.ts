@@ -111,7 +111,7 @@ test("a run reads as one speaks of it: its blocks, its artifacts, their parents 
   ]);
 });
 
-test("an API key shows its actor, and the actor its key; nobody writes either", async () => {
+test("an API key shows its actor, and the actor its key; sessions, runs and artifacts are written by no client", async () => {
   await insert(async (client) => {
     await insertInto(client, "iam.api_keys", { name: "Importer", prefix: "rh_a1b2c3d4" });
   });
@@ -127,7 +127,7 @@ test("an API key shows its actor, and the actor its key; nobody writes either", 
       createdBy: { kind: "SYSTEM" },
     },
   ]);
-  for (const name of ["createApiKey", "createSession", "createInvitation", "createPipelineRun", "createArtifact"]) {
+  for (const name of ["createSession", "createPipelineRun", "createArtifact"]) {
     const { errors } = await api.send({ ...acme, role: "admin" }, `mutation { ${name}(input: {}) { __typename } }`);
     expect(errors?.[0]?.message).toMatch(`Cannot query field "${name}"`);
   }
