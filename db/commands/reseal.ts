@@ -3,11 +3,13 @@ import { escapeIdentifier } from "pg";
 import { connectAdmin } from "../../lib/admin-connection.ts";
 import { loadConfig } from "../../lib/config.ts";
 import { SetupError } from "../../lib/errors.ts";
-import { type SealedColumn, sealedColumns } from "../../lib/sealed-columns.ts";
+import { sealedColumns, sealedContext } from "../../lib/sealed-columns.ts";
 import { type KeySettings, openSecret, sealedPrefix, sealSecret } from "../../lib/sealed-secret.ts";
 import type { Command } from "./command.ts";
 
 const batchSize = 200;
+
+type SealedColumn = (typeof sealedColumns)[number];
 
 /** Encrypts every column secret that an older key encrypted with the present key; exit code 1 when some could not be read. */
 export const reseal: Command = {
@@ -64,7 +66,7 @@ async function resealColumn(
       [prefix, unreadable],
     );
     for (const { key, sealed } of rows) {
-      const context = `${column.purpose}:${key.join("/")}`;
+      const context = sealedContext(column.purpose, ...key);
       const again = tryReseal(settings, sealed, context);
       if (again instanceof SetupError) {
         print(again.message);

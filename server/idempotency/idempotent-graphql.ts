@@ -5,6 +5,7 @@ import { RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import { scopeOf, type RequestScope } from "../http/request-scope.ts";
 import { sendGraphqlError } from "../http/send-error.ts";
+import { bodyTooLarge } from "../limits/body-limit.ts";
 import { claimKey, conflict, hashOf, holdKey, keyHashOf, type KeptAnswer, settleKey } from "./idempotency-store.ts";
 import { sendAgain, takeAnswer } from "./take-answer.ts";
 
@@ -46,9 +47,9 @@ export function idempotentGraphql(context: IdempotencyContext): RequestHandler[]
   ];
 }
 
-function refuseLength(res: Response, { bodyBytesMax: limit }: Config): void {
-  const message = `The request is larger than ${limit} bytes, which is the limit. Send less at a time.`;
-  sendGraphqlError(res, new RowhouseError("LIMIT_EXCEEDED", message, { details: { limit, name: "bodyBytes" } }));
+function refuseLength(res: Response, { bodyBytesMax }: Config): void {
+  const { message, details } = bodyTooLarge(bodyBytesMax);
+  sendGraphqlError(res, new RowhouseError("LIMIT_EXCEEDED", message, { details }));
 }
 
 async function begin(context: IdempotencyContext, req: Request, res: Response): Promise<KeptAnswer | undefined> {

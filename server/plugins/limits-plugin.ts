@@ -1,6 +1,7 @@
 import { NoSchemaIntrospectionCustomRule } from "graphql";
 import { SafeError } from "postgraphile/grafast";
 import { errorKinds } from "../../lib/errors.ts";
+import { bodyTooLarge } from "../limits/body-limit.ts";
 import { checkWithVariables, limitRule, type OperationLimits } from "../limits/operation-limits.ts";
 
 /** Refuses operations that ask for too much, before they are planned, over HTTP and WebSocket. */
@@ -38,12 +39,8 @@ export function limitsPlugin(
 
   function sayLimit(error: { readonly extensions?: { readonly statusCode?: number } }): never {
     if (error.extensions?.statusCode !== 413) throw error;
-    const limit = options.bodyBytesMax;
-    throw new SafeError(`The request is larger than ${limit} bytes, which is the limit. Send less at a time.`, {
-      statusCode: 413,
-      code: "LIMIT_EXCEEDED",
-      details: { limit, name: "bodyBytes" },
-    });
+    const { message, details } = bodyTooLarge(options.bodyBytesMax);
+    throw new SafeError(message, { statusCode: 413, code: "LIMIT_EXCEEDED", details });
   }
 
   function refuse(next: any, { args }: any): unknown {
