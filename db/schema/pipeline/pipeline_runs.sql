@@ -68,3 +68,5 @@ select ddl.state_machine('pipeline.pipeline_runs', 'status',
   '{"queued": ["running", "cancelled"], "running": ["completed", "failed", "cancelled"], "completed": [], "failed": [], "cancelled": []}', '{queued}');
 select ddl.trigger('pipeline.pipeline_runs', '_300_progress', 'before update of status for each row execute function pipeline.stamp_progress()');
 select ddl.notify_progress('pipeline.pipeline_runs', 'update');
+-- A run without a version is of a pipeline that is built in, and is kept by what runs it.
+select ddl.enqueue('pipeline.pipeline_runs', 'run_pipeline', 'insert', $$r.status = 'queued' and r.blueprint_version_id is not null$$);

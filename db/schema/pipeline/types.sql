@@ -27,8 +27,18 @@ select ddl.enum('pipeline.artifact_storage', '{
 select ddl.enum('pipeline.signature_scheme', '{
   "none": "Calls are not signed: the address is the only secret.", "standard_webhooks": "HMAC-SHA256 over id, time stamp and body, as Standard Webhooks (and Svix) say.",
   "hmac_sha256": "HMAC-SHA256 over the body.", "hmac_sha1": "HMAC-SHA1 over the body.",
-  "stripe": "As Stripe signs.", "twilio": "As Twilio signs: HMAC-SHA1 over address and form fields."
+  "stripe": "As Stripe signs.", "twilio": "As Twilio signs: HMAC-SHA1 over address and form fields.", "github": "As GitHub signs: X-Hub-Signature-256."
 }', 'How a sender of webhooks signs its calls.');
+select ddl.enum('pipeline.signature_encoding', '{"hex": "Hexadecimal digits.", "base64": "Base64."}', 'How a signature is written in its header.');
+select ddl.enum('pipeline.webhook_verdict', '{
+  "received": "It is stored, and was not judged: the server stopped in between, and the sender got no answer.",
+  "valid": "Its signature is right, in time and new: it is processed.", "unsigned": "Its source does not sign: it is processed.",
+  "duplicate": "The same event came before: it was answered well, and is not processed again.",
+  "missing_signature": "It has no signature.", "malformed_signature": "Its signature, or the header with it, cannot be read, or came twice.",
+  "wrong_signature": "Its signature is wrong: another secret, another address, or the body was changed.",
+  "stale": "Its time stamp is too old, or in the future.", "replayed": "What was signed came before under another number.",
+  "no_secret": "The source is to be signed, and has no secret yet."
+}', 'What was found of a webhook that came in. Only those that are valid or unsigned are processed.');
 select ddl.enum('pipeline.webhook_outcome', '{
   "processed": "It was worked off.", "ignored": "Nothing waits for it.", "failed": "Working it off failed."
 }', 'What became of a webhook that came in.');
