@@ -22,6 +22,7 @@ import { idempotentGraphql } from "./idempotency/idempotent-graphql.ts";
 import type { Admission } from "./limits/admission.ts";
 import { createRoutes } from "./routes.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
+import type { EventStreams } from "./subscriptions/event-stream-server.ts";
 
 /** What the parts of the server share. */
 export interface ServerContext {
@@ -34,6 +35,7 @@ export interface ServerContext {
   readonly clientOf: ClientOf;
   readonly admission: Admission;
   readonly changes: ChangeHub;
+  readonly streams: Pick<EventStreams, "handlers">;
   /** Aborted as soon as the shutdown begins. */
   readonly draining: AbortSignal;
 }
@@ -62,6 +64,7 @@ export async function createApp(context: ServerContext, grafserv: ExpressGrafser
     admitAddress(admission, sendGraphqlError),
     authenticate(authenticator, sendGraphqlError),
     admitPrincipal(admission, sendGraphqlError),
+    ...context.streams.handlers,
     admitOperation(admission, sendGraphqlError),
     ...idempotentGraphql(context),
   );

@@ -25,6 +25,7 @@ import { makePreset } from "./preset.ts";
 import type { Services } from "./services.ts";
 import { createChangeHub } from "./subscriptions/change-hub.ts";
 import { listenToChanges } from "./subscriptions/change-listener.ts";
+import { serveEventStreams } from "./subscriptions/event-stream-server.ts";
 import { serveSockets } from "./subscriptions/socket-server.ts";
 
 /** What the server is started with. */
@@ -43,7 +44,7 @@ export interface RunningServer {
 
 /**
  * Starts the server: the database must be there, and the schema is built, before the first request is taken. What it
- * opens is closed by the lifecycle in this order: sockets, HTTP, PostGraphile, the listening connection, the pool.
+ * opens is closed by the lifecycle in this order: sockets, event streams, HTTP, PostGraphile, the listening connection, the pool.
  */
 export async function startServer({ config, databaseUrl, log, lifecycle }: StartOptions): Promise<RunningServer> {
   const issuers = readIssuers(config.jwtIssuers, config.jwtIssuer);
@@ -93,12 +94,17 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
 
   const clientOf = createClientOf(config.trustedProxies);
   const draining = lifecycle.signal;
-  const context: ServerContext = { config, log, metrics, pool, authenticator, clientOf, admission, changes, draining };
   const grafserv = pgl.createServ(expressGrafserv);
   await grafserv.ready();
+  const { bodyBytesMax } = config;
+  const streams = serveEventStreams({ grafserv, authenticator, admission, metrics, bodyBytesMax });
+  const context: ServerContext = {
+    ...{ config, log, metrics, pool, authenticator, clientOf, admission, changes, streams, draining },
+  };
   const app = await createApp(context, grafserv);
   const http = await listen(app, config);
   lifecycle.onClose("HTTP", () => http.close());
+  lifecycle.onClose("event streams", () => streams.close());
   const sockets = serveSockets({
     server: http.server,
     path: "/graphql",
@@ -106,7 +112,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
     authenticator,
     log,
     metrics,
-    messageBytesMax: config.bodyBytesMax,
+    messageBytesMax: bodyBytesMax,
     clientOf,
     admission,
     mayOpen: mayOpenSocket(config),

@@ -37,10 +37,12 @@ export function accessLog(log: Log, metrics: Registry): RequestHandler {
         durationMs,
         ...(res.writableFinished ? {} : { aborted: true }),
       };
-      duration.observe(
-        { method: req.method, route: routeOf(path, res.statusCode), status: res.statusCode },
-        durationMs / 1000,
-      );
+      // A stream lasts as long as its client wants it.
+      if (!String(res.getHeader("content-type")).startsWith("text/event-stream"))
+        duration.observe(
+          { method: req.method, route: routeOf(path, res.statusCode), status: res.statusCode },
+          durationMs / 1000,
+        );
       if (scope.code !== undefined) errors.inc({ code: scope.code });
       if (res.statusCode >= 500) log.error(line, "request");
       else if (quiet.has(path)) log.debug(line, "request");

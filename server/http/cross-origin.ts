@@ -14,6 +14,7 @@ export function crossOrigin({ corsOrigins }: Config): RequestHandler {
       "Content-Encoding",
       "Idempotency-Key",
       "If-None-Match",
+      "Last-Event-ID",
       "Range",
       "X-Api-Key",
       "X-Request-Id",

@@ -17,8 +17,12 @@ export interface RequestScope {
   idempotencyKeyHash?: string | undefined;
   /** Code of the first error of the response. */
   code?: string | undefined;
-  /** Resolves once the client has taken what was sent; only sockets have it. */
+  /** Resolves once the client has taken what was sent; only sockets and event streams have it. */
   readonly whenIdle?: (() => Promise<void>) | undefined;
+  /** Where the client of an event stream left off: its `Last-Event-ID`. */
+  readonly resumeAfter?: string | undefined;
+  /** Told, once for each event of a subscription, what its client can resume after; only event streams have it. */
+  readonly noteEventId?: ((id: string) => void) | undefined;
 }
 
 const storage = new AsyncLocalStorage<RequestScope>();

@@ -4,7 +4,7 @@ import { currentRequest } from "../http/request-scope.ts";
 import { shareReads } from "../subscriptions/share-reads.ts";
 
 /**
- * Names the operation for the access log, keeps subscriptions to sockets, where they end with their token, and lets
+ * Names the operation for the access log, keeps subscriptions to sockets and event streams, where they end with their token, and lets
  * subscribers with the same claims share the queries behind an event.
  */
 export const OperationPlugin: GraphileConfig.Plugin = {
@@ -23,9 +23,9 @@ export const OperationPlugin: GraphileConfig.Plugin = {
         return prepared;
       },
       execute(next, { args }) {
-        // Over a socket a subscription is subscribed to, not executed; over HTTP it would outlive its token.
+        // Over a socket or event stream a subscription is subscribed to, not executed; over plain HTTP it would outlive its token.
         const operation = getOperationAST(args.document, args.operationName);
-        return operation?.operation === OperationTypeNode.SUBSCRIPTION ? { errors: [needsSocket()] } : next();
+        return operation?.operation === OperationTypeNode.SUBSCRIPTION ? { errors: [needsStream()] } : next();
       },
     },
   },
@@ -36,7 +36,8 @@ function letShareReads(context: Grafast.Context): void {
   Object.assign(context, { withPgClient: shareReads(context.withPgClient, context.services.pool) });
 }
 
-function needsSocket(): GraphQLError {
-  const message = "Subscriptions are served over WebSocket: connect to this path with the graphql-ws protocol.";
+function needsStream(): GraphQLError {
+  const message =
+    "Subscriptions are served over WebSocket (connect to this path with the graphql-ws protocol) and as server-sent events (Accept: text/event-stream).";
   return new GraphQLError(message, { originalError: new RowhouseError("VALIDATION_FAILED", message) });
 }
