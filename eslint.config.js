@@ -25,7 +25,12 @@ export default tseslint.config(
   },
   {
     // The seams with libraries whose plugin types are open, and what GraphQL answers to tests.
-    files: ["server/plugins/**/*.ts", "server/preset.ts", "test/api/**/*.ts", "test/support/{server,socket,event-stream}.ts"],
+    files: [
+      "server/plugins/**/*.ts",
+      "server/preset.ts",
+      "test/api/**/*.ts",
+      "test/support/{server,socket,event-stream}.ts",
+    ],
     rules: {
       "@typescript-eslint/no-explicit-any": "off",
       "@typescript-eslint/no-namespace": "off",
