@@ -4,7 +4,6 @@ import { asTenant, createTestDatabase, type TestDatabase } from "../support/data
 import { createTenant } from "../support/graphql-api.ts";
 import { insertInto } from "../support/insert-into.ts";
 import { refusal } from "../support/refusal.ts";
-import { until } from "../support/until.ts";
 
 let database: TestDatabase;
 let tenantId: string;
@@ -29,30 +28,40 @@ const insert = (client: PoolClient, table: string, row: Record<string, unknown>)
 const EVENT = { type: "contact.created", subject_type: "contacts" };
 
 describe("an event", () => {
-  test("knows its transaction, its actor and how many rows it is about", () =>
+  test("knows its actor, its cause, how deep it lies, and how many rows it is about", () =>
     as("system", async (client) => {
-      const { rows } = await client.query("select pg_current_xact_id()::text as transaction_id");
-      expect(await insert(client, "events", EVENT)).toMatchObject({ ...rows[0], actor_id: actorId, row_count: "1" });
+      const correlation_id = "01900000-0000-7000-8000-000000000001";
+      expect(await insert(client, "events", EVENT)).toMatchObject({ actor_id: actorId, row_count: "1", depth: 0 });
+      await client.query(
+        "select set_config('rowhouse.depth', '3', true), set_config('rowhouse.request_id', 'req-1', true), set_config('rowhouse.correlation_id', $1, true)",
+        [correlation_id],
+      );
+      expect(await insert(client, "events", EVENT)).toMatchObject({ depth: 3, correlation_id, request_id: "req-1" });
     }));
 
-  test("of a transaction that is still running is above the horizon, so no reader skips it", async () => {
+  test("of a transaction that is still running is beyond the horizon, and holds up what came after it in its tenant only", async () => {
+    const other = (await createTenant(database, "globex")).tenantId!;
+    const read = (tenant = tenantId, after: string | null = null) =>
+      asTenant(database, { tenantId: tenant }, async (client) => {
+        const { rows } = await client.query("select id from events.read_feed($1)", [after]);
+        return rows.map((row) => row.id);
+      });
+    const write = (tenant: string) =>
+      asTenant(database, { tenantId: tenant }, (client) => insert(client, "events", EVENT), { commit: true });
+    const head = await asTenant(database, { tenantId }, async (client) => {
+      return (await client.query("select events.feed_head() as head")).rows[0].head;
+    });
     const late = await database.admin.connect();
     try {
       await late.query("begin");
       await late.query("select set_config('jwt.claims.tenant_id', $1, true)", [tenantId]);
       const { id } = await insertInto(late, "events.events", EVENT);
-      await asTenant(database, { tenantId }, (client) => insert(client, "events", EVENT), { commit: true });
-      const feed = `select id from events.events
-        where transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint order by transaction_id, id`;
-      const read = () => asTenant(database, { tenantId }, async (client) => (await client.query(feed)).rows);
-      expect(await read()).toEqual([]);
+      const next = await write(tenantId);
+      const foreign = await write(other);
+      expect(await read(tenantId, head)).toEqual([]);
+      expect(await read(other)).toContain(foreign.id);
       await late.query("commit");
-      // Transactions of other databases hold the horizon back, too.
-      const both = await until("both events are below the horizon", async () => {
-        const rows = await read();
-        return rows.length === 2 && rows;
-      });
-      expect(both[0]).toEqual({ id });
+      expect(await read(tenantId, head)).toEqual([id, next.id]);
     } finally {
       await late.query("rollback");
       late.release();
@@ -63,10 +72,10 @@ describe("an event", () => {
     as("viewer", async (client) => {
       await client.query("set local enable_seqscan = off");
       const { rows } = await client.query(
-        "explain select id from events.events where (transaction_id, id) > (5, uuidv7()) order by transaction_id, id limit 10",
+        "explain select id from events.events where position > 5 order by position limit 10",
       );
       const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
-      expect(plan).toMatch(/Index.*Scan using .*feed_idx|Index.*Scan using .*transaction_id_id_idx/);
+      expect(plan).toMatch(/Index.*Scan using .*position_idx/);
       expect(plan).not.toMatch(/(^|-> +)Sort /m);
     }));
 

@@ -24,3 +24,4 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/notify_progress.sql
 --!include ddl/searchable.sql
 --!include ddl/audit.sql
+--!include ddl/feed.sql

@@ -5,6 +5,15 @@ grant usage on schema events to rowhouse_viewer, rowhouse_system, rowhouse_defin
 
 --!include events/types.sql
 --!include events/events.sql
+--!include events/feed_months.sql
+--!include events/join_feed.sql
+--!include events/write_event.sql
+--!include events/feed_horizon.sql
+--!include events/cursors.sql
+--!include events/matches_types.sql
+--!include events/feed_page.sql
+--!include events/read_feed.sql
 --!include events/webhook_subscriptions.sql
 --!include events/webhook_subscription_secrets.sql
 --!include events/webhook_deliveries.sql
+--!include events/fed_tables.sql

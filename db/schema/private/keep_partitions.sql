@@ -51,6 +51,9 @@ begin
     end if;
   end loop;
 
+  if p_table = 'events.events' then
+    perform private.keep_feed_months(v_first, v_this_month);
+  end if;
   if exists (select from private.waiting_months((p_table || '_default')::regclass) w where w < v_first) then
     v_count := private.clear_default_partition(p_table::regclass, v_first);
     v_done := v_done || format('deleted %s rows from before %s of %s', v_count, to_char(v_first, 'YYYY-MM'), p_table);
