@@ -58,4 +58,22 @@ export const limitVariables = {
     "off",
     "Whether documents that were stored by npm run documents are run by their hash: not at all, beside others, or nothing else.",
   ),
+  hookBytesMax: variable(
+    "ROWHOUSE_HOOK_BYTES_MAX",
+    int(1024, 104_857_600),
+    "1048576",
+    "The largest webhook that is taken in, in bytes.",
+  ),
+  hookCallsPerMinute: variable(
+    "ROWHOUSE_HOOK_CALLS_PER_MINUTE",
+    int(0, 10_000_000),
+    "3000",
+    "The most calls of one source of webhooks within a minute; 0 for no limit.",
+  ),
+  hookBytesPerMinute: variable(
+    "ROWHOUSE_HOOK_BYTES_PER_MINUTE",
+    int(0, 1_000_000_000_000),
+    "67108864",
+    "The most bytes that one source of webhooks may send within a minute; 0 for no limit.",
+  ),
 } as const;

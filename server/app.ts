@@ -40,7 +40,7 @@ export interface ServerContext {
   readonly draining: AbortSignal;
 }
 
-/** How long a request body may take to arrive, in milliseconds; uploads have their own rule. */
+/** How long a request body may take to arrive, in milliseconds; uploads and webhooks have their own rule. */
 const bodyMs = 30_000;
 
 /** The server's middleware, in order. Bodies are read by who needs them: nothing here parses one before grafserv. */

@@ -36,6 +36,7 @@ import { SoftDeletePlugin } from "./plugins/soft-delete-plugin.ts";
 import { TenantKeyPlugin } from "./plugins/tenant-key-plugin.ts";
 import { trustedDocumentsPlugin } from "./plugins/trusted-documents-plugin.ts";
 import { TypeIdPlugin } from "./plugins/type-id-plugin.ts";
+import { webhookSourcePlugin } from "./plugins/webhook-source-plugin.ts";
 import { writePlugin } from "./plugins/write-plugin.ts";
 
 /** What the API is composed from. */
@@ -139,6 +140,7 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
           ]),
       SignInPlugin,
       connectionSecretPlugin(config),
+      webhookSourcePlugin(config),
       AccountPlugin,
       ApiKeyPlugin,
       ProgressPlugin,

@@ -52,8 +52,10 @@ export function accessLog(log: Log, metrics: Registry): RequestHandler {
   };
 }
 
+/** The path; of the address of a webhook's source, which is a secret, only the beginning. */
 function pathOf(req: Request): string {
-  return req.originalUrl.split("?", 1)[0]?.slice(0, 200) ?? "/";
+  const path = req.originalUrl.split("?", 1)[0]?.slice(0, 200) ?? "/";
+  return path.replace(/^\/+hooks\/.*$/i, "/hooks/…");
 }
 
 /** The first step of a path: labels must be few, whatever clients ask for. */

@@ -12,8 +12,8 @@ import { requireScope } from "../auth/require-scope.ts";
 import { idempotentUpload } from "../idempotency/idempotent-upload.ts";
 import { readRejects } from "../imports/read-rejects.ts";
 import { receiveUpload } from "../imports/receive-upload.ts";
+import { refuseBody } from "./refuse-body.ts";
 import { scopeOf } from "./request-scope.ts";
-import { sendError } from "./send-error.ts";
 
 /** What imports are received with. */
 export interface ImportUploadOptions {
@@ -60,7 +60,7 @@ export function importUpload(options: ImportUploadOptions): Router {
       refuseForms(req);
       if (uploads >= uploadsMax) {
         res.setHeader("Retry-After", "10");
-        return refuse(req, res, new RowhouseError("LIMIT_EXCEEDED", tooMany(uploadsMax)), 503);
+        return refuseBody(req, res, new RowhouseError("LIMIT_EXCEEDED", tooMany(uploadsMax)), 503);
       }
       const keyed = await idempotentUpload(options, req, res, claims);
       if (keyed.isAnswered) return;
@@ -151,7 +151,7 @@ function answering(work: (req: Request, res: Response) => Promise<void>): Reques
     work(req, res).catch((error: unknown) => {
       if (res.headersSent || res.destroyed) return res.destroy();
       if (!(error instanceof RowhouseError)) return next(error);
-      refuse(req, res, error);
+      refuseBody(req, res, error);
     });
   };
 }
@@ -182,19 +182,4 @@ function bodyOf(req: Request, { draining, drainMs = 5_000 }: ImportUploadOptions
     if (!req.readableEnded) body.destroy(new Error("The sender closed the connection."));
   });
   return body;
-}
-
-/** Answers with an error. What the client still sends is read and dropped for a while, or it would never see the answer. */
-function refuse(req: Request, res: Response, error: RowhouseError, status?: number): void {
-  const { socket } = req;
-  if (!req.complete && !socket.destroyed) {
-    // Once it is answered, only the socket tells that the sender has gone.
-    const patience = setTimeout(() => socket.destroy(), 10_000);
-    const end = () => clearTimeout(patience);
-    req.once("end", end);
-    socket.once("close", end);
-    req.unpipe();
-    req.resume();
-  }
-  sendError(res, error, status);
 }

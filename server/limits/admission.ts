@@ -12,6 +12,10 @@ export interface Admission {
   principal(session: Session): Promise<void>;
   /** Begins an operation of a tenant; the function it returns ends it. */
   operation(session: Session, kind: OperationKind): Promise<() => void>;
+  /** Counts a call of a source of webhooks, before its body is read. */
+  webhook(sourceId: string): Promise<void>;
+  /** Counts the bytes of its body. */
+  chargeWebhook(sourceId: string, bytes: number): void;
 }
 
 /** What is under way for a moment, and what stays. */
@@ -25,6 +29,8 @@ export type AdmissionLimits = Pick<
   | "tenantOperationsMax"
   | "tenantSubscriptionsMax"
   | "tenantDatabaseSeconds"
+  | "hookCallsPerMinute"
+  | "hookBytesPerMinute"
 >;
 
 /** The subject of a tenant's database time. */
@@ -60,6 +66,16 @@ export function createAdmission(counters: SharedCounters, limits: AdmissionLimit
       const held = await counters.hold(`${kind}:${tenantId}`, limit);
       if (typeof held === "function") return held;
       throw refusal(kind, held, `This tenant has %n ${kind} under way at once`);
+    },
+    async webhook(sourceId) {
+      const { hookCallsPerMinute: calls, hookBytesPerMinute: bytes } = limits;
+      const spent = bytes > 0 && (await counters.check(`hook-bytes:${sourceId}`, bytes));
+      if (spent) throw refusal("hookBytes", spent, "This address has been sent %n bytes within a minute");
+      const exceeded = calls > 0 && (await counters.take(`hook:${sourceId}`, calls));
+      if (exceeded) throw refusal("hookCalls", exceeded, "This address has been called %n times within a minute");
+    },
+    chargeWebhook(sourceId, bytes) {
+      if (limits.hookBytesPerMinute > 0) counters.charge(`hook-bytes:${sourceId}`, bytes);
     },
   };
 }

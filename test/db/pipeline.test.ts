@@ -173,7 +173,8 @@ describe("an automation", () => {
   test("fires by schedule or by a source of webhooks", () =>
     as("admin", async (client) => {
       const { blueprint } = await publishedBlueprint(client);
-      const source = await insert(client, "webhook_sources", { name: "Twilio", provider: "twilio" });
+      const made = "select * from app.create_webhook_source('Twilio', 'twilio', 'none', null, null, null, null, null)";
+      const source = (await client.query(made)).rows[0];
       const row = { blueprint_id: blueprint.id, name: "a" };
       const trigger_config = { schedule: "0 9 * * *", timezone: "America/New_York" };
       await insert(client, "automations", { ...row, trigger_type: "schedule", trigger_config });

@@ -4,6 +4,7 @@ import { exportList } from "./export-list.ts";
 import { forgetIdempotencyKeys } from "./forget-idempotency-keys.ts";
 import { keepPartitions } from "./keep-partitions.ts";
 import { mergeImport } from "./merge-import.ts";
+import { processWebhookEvent } from "./process-webhook-event.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
 import { sendMail } from "./send-mail.ts";
 import { undoImport } from "./undo-import.ts";
@@ -17,6 +18,7 @@ export const tasks = [
   forgetIdempotencyKeys,
   keepPartitions,
   mergeImport,
+  processWebhookEvent,
   removeExpiredExports,
   sendMail,
   undoImport,

@@ -110,7 +110,7 @@ async function seedWebhooks({ random, since, until, people, copy, ids, size }: T
         payload: { from: random.faker.phone.number({ style: "international" }), text: random.faker.lorem.sentence() },
         headers: { "content-type": "application/json" },
         signature: `v1,${random.below(1_000_000)}`,
-        is_signature_valid: !random.chance(0.02),
+        verdict: random.chance(0.02) ? "wrong_signature" : "valid",
         received_at: at,
         created_at: at,
       };
