@@ -6,6 +6,7 @@ import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
+import type { FeedHub } from "./feed/feed-hub.ts";
 import { accessLog } from "./http/access-log.ts";
 import { admitAddress, admitOperation, admitPrincipal } from "./http/admit.ts";
 import { bodyDeadline } from "./http/body-deadline.ts";
@@ -36,6 +37,7 @@ export interface ServerContext {
   readonly admission: Admission;
   readonly changes: ChangeHub;
   readonly streams: Pick<EventStreams, "handlers">;
+  readonly feed: FeedHub;
   /** Aborted as soon as the shutdown begins. */
   readonly draining: AbortSignal;
 }

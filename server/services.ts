@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import type { Config } from "../lib/config.ts";
 import type { AccessTokens } from "./auth/access-tokens.ts";
 import type { Revocations } from "./auth/revocations.ts";
+import type { FeedHub } from "./feed/feed-hub.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
 /** What fields of the API need besides the caller's own connection. */
@@ -12,6 +13,7 @@ export interface Services {
   readonly revocations: Revocations;
   readonly refreshTokenDays: number;
   readonly changes: ChangeHub;
+  readonly feed: FeedHub;
 }
 
 declare global {

@@ -23,9 +23,12 @@ import { listen } from "./http/listen.ts";
 import { startLimits } from "./limits/start-limits.ts";
 import { makePreset } from "./preset.ts";
 import type { Services } from "./services.ts";
+import { createFeedHub, eventsChannel } from "./feed/feed-hub.ts";
+import { createFeedReader } from "./feed/read-feed.ts";
 import { createChangeHub } from "./subscriptions/change-hub.ts";
-import { listenToChanges } from "./subscriptions/change-listener.ts";
 import { serveEventStreams } from "./subscriptions/event-stream-server.ts";
+import { hearChange, progressChannel } from "./subscriptions/change.ts";
+import { listenToChannels } from "./subscriptions/channel-listener.ts";
 import { serveSockets } from "./subscriptions/socket-server.ts";
 
 /** What the server is started with. */
@@ -60,12 +63,19 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   await checkDatabase(pool);
 
   const changes = createChangeHub();
-  const listener = await listenToChanges({
+  let isListening = () => false;
+  const feed = createFeedHub({ reader: createFeedReader(pool), log, metrics, isListening: () => isListening() });
+  lifecycle.onClose("feed", async () => feed.close());
+  const listener = await listenToChannels({
     connectionString: databaseUrl,
     log,
-    onChange: changes.publish,
-    onConnect: changes.publishAll,
+    channels: { [progressChannel]: hearChange(changes.publish, log), [eventsChannel]: feed.wake },
+    onConnect() {
+      changes.publishAll();
+      feed.wakeAll();
+    },
   });
+  isListening = () => listener.isListening;
   lifecycle.onClose("change listener", () => listener.close());
 
   const revocations = await watchRevocations(pool, log);
@@ -80,7 +90,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   lifecycle.onClose("limits", () => limits.close());
   const { admission, meter } = limits;
   const { refreshTokenDays } = config;
-  const services: Services = { config, pool, tokens, revocations, refreshTokenDays, changes };
+  const services: Services = { config, pool, tokens, revocations, refreshTokenDays, changes, feed };
   const pgl = postgraphile({
     extends: [makePreset({ pool, config, log, meter })],
     grafast: { context: () => ({ services }) },
@@ -99,7 +109,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   const { bodyBytesMax } = config;
   const streams = serveEventStreams({ grafserv, authenticator, admission, metrics, bodyBytesMax });
   const context: ServerContext = {
-    ...{ config, log, metrics, pool, authenticator, clientOf, admission, changes, streams, draining },
+    ...{ config, log, metrics, pool, authenticator, clientOf, admission, changes, feed, streams, draining },
   };
   const app = await createApp(context, grafserv);
   const http = await listen(app, config);

@@ -1,4 +1,4 @@
-import type { Change } from "./change-listener.ts";
+import type { Change } from "./change.ts";
 
 /** A row that somebody watches. */
 export interface Topic {

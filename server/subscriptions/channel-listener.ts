@@ -1,43 +1,35 @@
 import { Client } from "pg";
-import { z } from "zod";
 import type { Log } from "../../lib/log.ts";
 
-/** The channel that `ddl.notify_progress` writes to. */
-export const progressChannel = "rowhouse_progress";
-
-/** One notification: which rows of a tenant's table changed; without ids, any of them may have. */
-export interface Change {
-  readonly tenant: string;
-  readonly table: string;
-  readonly ids?: readonly string[] | undefined;
-}
-
 /** What a listener needs. Times are in milliseconds. */
-export interface ChangeListenerOptions {
+export interface ChannelListenerOptions {
   readonly connectionString: string;
   readonly log: Log;
-  readonly onChange: (change: Change) => void;
+  /** What is done with the notifications of each channel, by its name. */
+  readonly channels: Readonly<Record<string, (payload: string) => void>>;
   /** Called after each (re)connection: notifications before it may have been missed. */
   readonly onConnect: () => void;
   readonly backOffMs?: { readonly first: number; readonly most: number };
 }
 
-/** A connection that hears what changes until it is closed. */
-export interface ChangeListener {
+/** A connection that hears notifications until it is closed. */
+export interface ChannelListener {
+  /** Whether it hears anything at the moment. */
+  readonly isListening: boolean;
   close(): Promise<void>;
 }
 
-const changeSchema = z.object({ tenant: z.string(), table: z.string(), ids: z.array(z.string()).nullish() });
 const pulseMs = 15_000;
 
 /**
- * Listens on one connection of its own, and connects again, with growing pauses, whenever that is lost. The first
- * connection is made before the promise resolves; an error there is thrown.
+ * Listens to channels on one connection of its own, and connects again, with growing pauses, whenever that is lost. The
+ * first connection is made before the promise resolves; an error there is thrown.
  */
-export async function listenToChanges(options: ChangeListenerOptions): Promise<ChangeListener> {
-  const { connectionString, log, backOffMs = { first: 100, most: 10_000 } } = options;
+export async function listenToChannels(options: ChannelListenerOptions): Promise<ChannelListener> {
+  const { connectionString, log, channels, backOffMs = { first: 100, most: 10_000 } } = options;
   let closed = false;
   let client: Client | undefined;
+  let isListening = false;
   let retry: NodeJS.Timeout | undefined;
   let failures = 0;
 
@@ -56,11 +48,11 @@ export async function listenToChanges(options: ChangeListenerOptions): Promise<C
       clearInterval(pulse);
       lose(next);
     });
-    next.on("notification", ({ payload }) => hear(payload ?? ""));
+    next.on("notification", ({ channel, payload }) => channels[channel]?.(payload ?? ""));
     client = next;
     try {
       await next.connect();
-      await next.query(`listen ${progressChannel}`);
+      for (const channel of Object.keys(channels)) await next.query(`listen ${channel}`);
     } catch (error) {
       clearInterval(pulse);
       client = undefined;
@@ -68,12 +60,14 @@ export async function listenToChanges(options: ChangeListenerOptions): Promise<C
       throw error;
     }
     failures = 0;
+    isListening = client === next;
     options.onConnect();
   };
 
   const lose = (lost: Client) => {
     if (client !== lost) return;
     client = undefined;
+    isListening = false;
     void lost.end().catch(() => undefined);
     connectLater();
   };
@@ -89,29 +83,18 @@ export async function listenToChanges(options: ChangeListenerOptions): Promise<C
     }, pause);
   };
 
-  const hear = (payload: string) => {
-    const parsed = changeSchema.safeParse(jsonOf(payload));
-    if (!parsed.success)
-      return log.error({ channel: progressChannel }, "a notification is not a change; passing it over");
-    options.onChange({ ...parsed.data, ids: parsed.data.ids ?? undefined });
-  };
-
   await connect();
   return {
+    get isListening() {
+      return isListening;
+    },
     async close() {
       closed = true;
+      isListening = false;
       clearTimeout(retry);
       const last = client;
       client = undefined;
       await last?.end().catch(() => undefined);
     },
   };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
