@@ -50,6 +50,10 @@ begin
   grant rowhouse_anonymous, rowhouse_viewer, rowhouse_member, rowhouse_manager, rowhouse_admin, rowhouse_system, rowhouse_identity
     to rowhouse_server with inherit false, set true;
   grant rowhouse_system to rowhouse_worker with inherit false, set true;
+  -- Automations act in the worker, each in the role that it was given.
+  foreach v_role in array array['rowhouse_viewer', 'rowhouse_member', 'rowhouse_manager', 'rowhouse_admin'] loop
+    execute format('grant %I, %I to rowhouse_worker with inherit false, set true', v_role, v_role || '_scoped');
+  end loop;
 
   -- Migrations run as the owner and hand the few special functions to their roles.
   grant rowhouse_definer, rowhouse_worker to rowhouse_owner with inherit false, set true;

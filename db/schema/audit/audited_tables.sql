@@ -8,7 +8,7 @@ select ddl.audit('iam.invitations');
 select ddl.audit('lists.connections', p_ignored => '{last_tested_at,last_test_error,last_used_at}');
 select ddl.audit('lists.export_jobs', p_ignored => '{row_count,byte_count,total_count}');
 select ddl.audit('lists.filter_rules');
-select ddl.audit('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at}');
+select ddl.audit('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at,next_run_at,failure_count}');
 select ddl.audit('pipeline.webhook_sources', p_redacted => '{path_token}');
 select ddl.audit('events.webhook_subscriptions', p_ignored => '{failure_count}');
 select ddl.audit('crm.contact_consents');

@@ -33,3 +33,5 @@ grant usage on schema crm to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 --!include crm/merge_contacts.sql
 --!include crm/merge_companies.sql
 --!include crm/undo_merge.sql
+--!include crm/add_contact_tag.sql
+--!include crm/remove_contact_tag.sql

@@ -68,6 +68,6 @@ select ddl.feed('pipeline.jobs', p_status => 'status', p_payload => '{task,subje
 select ddl.feed('pipeline.blueprints');
 select ddl.feed('pipeline.blueprint_versions', p_status => 'status', p_payload => '{blueprint_id}');
 select ddl.feed('pipeline.pipeline_runs', p_status => 'status', p_payload => '{blueprint_version_id,trigger_type}', p_ignored => '{stats,retry_count}');
-select ddl.feed('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at}', p_payload => '{is_enabled}');
+select ddl.feed('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at,next_run_at,failure_count}', p_payload => '{is_enabled,disabled_reason}');
 select ddl.feed('pipeline.webhook_sources', p_payload => '{is_active}');
 select ddl.feed('pipeline.webhook_events', p_payload => '{webhook_source_id}');

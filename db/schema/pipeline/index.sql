@@ -4,6 +4,7 @@ comment on schema pipeline is 'Work: jobs, and pipelines with their runs, artifa
 grant usage on schema pipeline to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 
 --!include pipeline/types.sql
+--!include pipeline/types_automation.sql
 --!include pipeline/jobs.sql
 --!include pipeline/enqueue_jobs.sql
 --!include pipeline/retry_job.sql
@@ -14,7 +15,17 @@ grant usage on schema pipeline to rowhouse_viewer, rowhouse_system, rowhouse_def
 --!include pipeline/publish_blueprint.sql
 --!include pipeline/webhook_sources.sql
 --!include pipeline/webhook_source_secrets.sql
+--!include pipeline/check_cron.sql
+--!include pipeline/row_fields.sql
+--!include pipeline/event_subject.sql
+--!include pipeline/conditions_hold.sql
+--!include pipeline/check_conditions.sql
+--!include pipeline/resolve_arguments.sql
+--!include pipeline/automation_verbs.sql
+--!include pipeline/verb_statement.sql
+--!include pipeline/check_actions.sql
 --!include pipeline/automations.sql
+--!include pipeline/guard_automation.sql
 --!include pipeline/webhook_events.sql
 --!include pipeline/webhook_verdicts.sql
 --!include pipeline/find_webhook_source.sql
@@ -33,3 +44,16 @@ grant usage on schema pipeline to rowhouse_viewer, rowhouse_system, rowhouse_def
 --!include pipeline/cancel_pipeline_run.sql
 --!include pipeline/webhook_event_outcomes.sql
 --!include pipeline/process_webhook_event.sql
+--!include pipeline/automation_runs.sql
+--!include pipeline/act_as_automation.sql
+--!include pipeline/automation_facts.sql
+--!include pipeline/trigger_fits.sql
+--!include pipeline/fire_automation.sql
+--!include pipeline/fire_automations_for_events.sql
+--!include pipeline/fire_automations_for_webhook.sql
+--!include pipeline/fire_due_automation.sql
+--!include pipeline/perform_actions.sql
+--!include pipeline/run_automation.sql
+--!include pipeline/dry_run_automation.sql
+--!include pipeline/retry_automation_run.sql
+--!include pipeline/due_automations.sql

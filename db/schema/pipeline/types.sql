@@ -5,10 +5,6 @@ select ddl.enum('pipeline.job_status', '{
 select ddl.enum('pipeline.blueprint_version_status', '{
   "draft": "Is being written, and may change.", "published": "Can be run, and never changes again."
 }', 'Where a version of a blueprint stands.');
-select ddl.enum('pipeline.automation_trigger', '{
-  "lead_created": "A lead was made.", "message_received": "A message came in.", "schedule": "The clock reached a time of its schedule.",
-  "webhook": "A webhook came in from its source.", "event": "An event of the feed, of the type that its configuration names."
-}', 'What sets an automation going.');
 select ddl.enum('pipeline.pipeline_run_status', '{
   "queued": "Waits for a worker.", "running": "A worker is at it.", "completed": "All its blocks are done.",
   "failed": "A block failed for good.", "cancelled": "Somebody stopped it."
