@@ -14,6 +14,8 @@ export interface Schedule {
 /** Every scheduled task, one line each. */
 export const crontab: readonly Schedule[] = [
   { task: "cancel_abandoned_imports", match: "17 * * * *" },
+  { task: "fire_due_automations", match: "* * * * *", atStart: true },
+  { task: "forget_automation_runs", match: "47 * * * *" },
   { task: "forget_idempotency_keys", match: "37 * * * *" },
   // A day that was missed is made up for: months are made well ahead, but not for ever.
   { task: "keep_partitions", match: "5 3 * * *", backfillMs: 7 * 86_400_000, atStart: true },

@@ -1,11 +1,14 @@
 import { cancelAbandonedImports } from "./cancel-abandoned-imports.ts";
 import { enrichBatch } from "./enrich-batch.ts";
 import { exportList } from "./export-list.ts";
+import { fireDueAutomations } from "./fire-due-automations.ts";
+import { forgetAutomationRuns } from "./forget-automation-runs.ts";
 import { forgetIdempotencyKeys } from "./forget-idempotency-keys.ts";
 import { keepPartitions } from "./keep-partitions.ts";
 import { mergeImport } from "./merge-import.ts";
 import { processWebhookEvent } from "./process-webhook-event.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
+import { runAutomation } from "./run-automation.ts";
 import { sendMail } from "./send-mail.ts";
 import { undoImport } from "./undo-import.ts";
 
@@ -15,11 +18,14 @@ export const tasks = [
   cancelAbandonedImports,
   enrichBatch,
   exportList,
+  fireDueAutomations,
+  forgetAutomationRuns,
   forgetIdempotencyKeys,
   keepPartitions,
   mergeImport,
   processWebhookEvent,
   removeExpiredExports,
+  runAutomation,
   sendMail,
   undoImport,
 ] as const;

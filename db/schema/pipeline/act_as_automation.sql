@@ -1,14 +1,27 @@
+create or replace function pipeline.lower_role(p_one text, p_other text) returns text
+language sql immutable set search_path to pg_catalog
+return (select r from unnest(array['viewer', 'member', 'manager', 'admin']) with ordinality x (r, n)
+  where r in (case p_one when 'owner' then 'admin' else p_one end, p_other) and p_one is not null and p_other is not null order by n limit 1);
+comment on function pipeline.lower_role(text, text) is E'@behavior -*\nThe lower of two roles; null when one is missing.';
+
 create or replace function pipeline.lent_role(p_automation pipeline.automations) returns text
-language sql stable security definer set search_path to pg_catalog
-begin atomic
-  select case when a.kind = 'user' then (select m.role from iam.memberships m where m.tenant_id = a.tenant_id and m.id = a.membership_id and m.deleted_at is null
-      and private.role_rank(m.role) < private.role_rank(p_automation.role) union all
-      select p_automation.role from iam.memberships m where m.tenant_id = a.tenant_id and m.id = a.membership_id and m.deleted_at is null limit 1)
-    when a.kind = 'api_key' then (select case when private.role_rank(k.role) < private.role_rank(p_automation.role) then k.role else p_automation.role end
-      from iam.api_keys k where k.tenant_id = a.tenant_id and k.actor_id = a.id and k.revoked_at is null and coalesce(k.expires_at > now(), true))
-    else p_automation.role end
-  from (select) one left join iam.actors a on a.tenant_id = p_automation.tenant_id and a.id = p_automation.authorized_by;
-end;
+language plpgsql stable security definer set search_path to pg_catalog as $$
+declare
+  v_actor iam.actors;
+  v_role text := p_automation.role;
+begin
+  perform app.require_scope('pipeline:read');
+  select * into v_actor from iam.actors a where a.tenant_id = p_automation.tenant_id and a.id = p_automation.authorized_by;
+  if v_actor.kind = 'user' then
+    select pipeline.lower_role(m.role, v_role) into v_role from iam.memberships m
+    where m.tenant_id = v_actor.tenant_id and m.id = v_actor.membership_id and m.deleted_at is null;
+  elsif v_actor.kind = 'api_key' then
+    select pipeline.lower_role(k.role, v_role) into v_role from iam.api_keys k
+    where k.tenant_id = v_actor.tenant_id and k.actor_id = v_actor.id and k.revoked_at is null and coalesce(k.expires_at > now(), true);
+  end if;
+  return v_role;
+end
+$$;
 comment on function pipeline.lent_role(pipeline.automations) is
   E'@behavior -*\nThe role in which an automation acts: its own, or the one that whoever wrote it has now where that is less; null when they are gone.';
 
@@ -52,6 +65,6 @@ begin atomic
   select set_config('rowhouse.depth', p_depth::text, true), set_config('rowhouse.correlation_id', coalesce(p_correlation_id::text, ''), true);
 end;
 comment on function pipeline.note_cause(integer, uuid) is E'@behavior -*\nWhat is written from here on has this many automations behind it, and this correlation.';
-grant execute on function pipeline.lent_role(pipeline.automations), pipeline.act_as_automation(uuid, text, text[]), pipeline.claims(), pipeline.note_cause(integer, uuid)
+grant execute on function pipeline.lower_role(text, text), pipeline.lent_role(pipeline.automations), pipeline.act_as_automation(uuid, text, text[]), pipeline.claims(), pipeline.note_cause(integer, uuid)
   to rowhouse_manager, rowhouse_system;
 grant execute on function pipeline.restore_claims(text[]) to rowhouse_viewer, rowhouse_system;

@@ -64,7 +64,7 @@ comment on function pipeline.check_condition(jsonb, text, text, regclass) is E'@
 create or replace function pipeline.check_conditions(p_rule jsonb, p_path text, p_depth integer, p_trigger text, p_subject regclass) returns integer
 language plpgsql stable set search_path to pg_catalog as $$
 declare
-  v_key text := (select k from jsonb_object_keys(case jsonb_typeof(p_rule) when 'object' then p_rule else '{}' end) k where k in ('all', 'any', 'not'));
+  v_key text := (select k from jsonb_object_keys(case jsonb_typeof(p_rule) when 'object' then p_rule else '{}' end) k where k in ('all', 'any', 'not') order by k limit 1);
   v_unknown text;
   v_count integer := 1;
 begin

@@ -5,7 +5,7 @@ declare
   c_names constant text[] := array['minute', 'hour', 'day of the month', 'month', 'day of the week'];
   c_first constant integer[] := array[0, 0, 1, 1, 0];
   c_last constant integer[] := array[59, 23, 31, 12, 7];
-  v_fields text[] := regexp_split_to_array(btrim(left(p_schedule, 200)), '[ \t]+');
+  v_fields text[] := regexp_split_to_array(btrim(left(coalesce(p_schedule, ''), 200)), '[ \t]+');
   v_text text;
   v_item text;
   v_parts text[];

@@ -87,11 +87,14 @@ comment on function pipeline.conditions_hold(jsonb, jsonb, text) is
   E'@behavior -*\nWalks a rule tree over the facts of a firing: whether it holds, and the same of each part, with what was found there.';
 
 create or replace function pipeline.deciding_condition(p_trace jsonb) returns jsonb
-language sql immutable parallel safe set search_path to pg_catalog
-return case when p_trace ? 'field' then p_trace
-  when p_trace ? 'not' then pipeline.deciding_condition(p_trace -> 'not' -> 0)
-  else coalesce((select pipeline.deciding_condition(p) from jsonb_array_elements(coalesce(p_trace -> 'all', p_trace -> 'any')) with ordinality e (p, n)
-    where p -> 'holds' = p_trace -> 'holds' order by n limit 1), p_trace - 'all' - 'any') end;
+language plpgsql immutable parallel safe set search_path to pg_catalog as $$
+begin
+  return case when p_trace ? 'field' then p_trace
+    when p_trace ? 'not' then pipeline.deciding_condition(p_trace -> 'not' -> 0)
+    else coalesce((select pipeline.deciding_condition(p) from jsonb_array_elements(coalesce(p_trace -> 'all', p_trace -> 'any')) with ordinality e (p, n)
+      where p -> 'holds' = p_trace -> 'holds' order by n limit 1), p_trace - 'all' - 'any') end;
+end
+$$;
 comment on function pipeline.deciding_condition(jsonb) is E'@behavior -*\nThe first condition of a trace that made the whole of it hold or not.';
 grant execute on function pipeline.time_of(text), pipeline.plain_value(jsonb), pipeline.is_before(jsonb, jsonb), pipeline.value_matches(jsonb, text, jsonb),
   pipeline.conditions_hold(jsonb, jsonb, text), pipeline.deciding_condition(jsonb) to rowhouse_manager, rowhouse_system;

@@ -1,18 +1,17 @@
 create or replace function pipeline.table_of(p_name text) returns regclass
-language sql stable security definer set search_path to pg_catalog
+language sql stable set search_path to pg_catalog
 begin atomic
   select c.oid::regclass from pg_class c
-  where c.relname = p_name and c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas())
-    and obj_description(c.oid, 'pg_class') like '%@typeid %' limit 1;
+  where c.relname = p_name and c.relkind in ('r', 'p') and not c.relispartition and obj_description(c.oid, 'pg_class') like '%@typeid %' limit 1;
 end;
 comment on function pipeline.table_of(text) is E'@behavior -*\nThe table of the model that has this name; names are unique across schemas.';
 
 create or replace function pipeline.event_subject(p_types text) returns regclass
-language sql stable security definer set search_path to pg_catalog
+language sql stable set search_path to pg_catalog
 begin atomic
   select c.oid::regclass from pg_class c
-  where ddl.singular(c.relname) = split_part(p_types, '.', 1) and c.relkind in ('r', 'p')
-    and c.relnamespace::regnamespace::text = any (ddl.domain_schemas()) and obj_description(c.oid, 'pg_class') like '%@typeid %' limit 1;
+  where ddl.singular(c.relname) = split_part(p_types, '.', 1) and c.relkind in ('r', 'p') and not c.relispartition
+    and obj_description(c.oid, 'pg_class') like '%@typeid %' limit 1;
 end;
 comment on function pipeline.event_subject(text) is E'@behavior -*\nThe table that events of a type, or of a pattern such as contact.*, are about.';
 
@@ -37,4 +36,4 @@ return case
 end;
 comment on function pipeline.fact_kind(text, regclass, text) is
   E'@behavior -*\nThe kind of a field that conditions and actions of a trigger may name, such as subject.firstName or webhook.payload.amount; null for any other.';
-grant execute on function pipeline.table_of(text), pipeline.trigger_event(text, jsonb), pipeline.event_subject(text) to rowhouse_manager, rowhouse_system;
+grant execute on function pipeline.table_of(text), pipeline.trigger_event(text, jsonb) to rowhouse_manager, rowhouse_system;

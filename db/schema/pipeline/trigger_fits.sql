@@ -10,9 +10,4 @@ end
 $$;
 comment on function pipeline.trigger_fits(pipeline.automations, jsonb) is E'@behavior -*\nWhether these facts are of the kind that an automation waits for.';
 
-create or replace function pipeline.lower_role(p_one text, p_other text) returns text
-language sql immutable set search_path to pg_catalog
-return (select r from unnest(array['viewer', 'member', 'manager', 'admin']) with ordinality x (r, n)
-  where r in (case p_one when 'owner' then 'admin' else p_one end, p_other) and p_one is not null and p_other is not null order by n limit 1);
-comment on function pipeline.lower_role(text, text) is E'@behavior -*\nThe lower of two roles; null when one is missing.';
-grant execute on function pipeline.trigger_fits(pipeline.automations, jsonb), pipeline.lower_role(text, text) to rowhouse_manager, rowhouse_system;
+grant execute on function pipeline.trigger_fits(pipeline.automations, jsonb) to rowhouse_manager, rowhouse_system;
