@@ -7,6 +7,10 @@ import type { Log } from "../lib/log.ts";
 import { createPool } from "../lib/pool.ts";
 import { crontab as allSchedules, cronItems, type Schedule } from "./crontab.ts";
 import type { Task, WorkerRuntime } from "./define-task.ts";
+import { consumers as allConsumers } from "./feed/consumers.ts";
+import type { Consumer } from "./feed/define-consumer.ts";
+import { createFeedMetrics } from "./feed/feed-metrics.ts";
+import { relayConcurrency, startRelay } from "./feed/relay.ts";
 import { heartbeatTimes, startHeartbeat, type HeartbeatTimes } from "./heartbeat.ts";
 import { createJobMetrics } from "./job-metrics.ts";
 import { createQueueLog } from "./queue-log.ts";
@@ -22,6 +26,7 @@ export interface WorkerOptions {
   readonly tasks?: readonly Task[];
   readonly crontab?: readonly Schedule[];
   readonly heartbeat?: HeartbeatTimes;
+  readonly consumers?: readonly Consumer[];
   /** How long running jobs may go on after a stop was asked for, in milliseconds; then they are put back. */
   readonly drainMs?: number;
 }
@@ -46,6 +51,7 @@ export async function startWorker({
   tasks = allTasks,
   crontab,
   heartbeat = heartbeatTimes,
+  consumers = allConsumers,
   drainMs = 10_000,
 }: WorkerOptions): Promise<WorkerApp> {
   const concurrency = config.workerConcurrency;
@@ -53,8 +59,8 @@ export async function startWorker({
     connectionString: databaseUrl,
     applicationName: "rowhouse worker",
     log,
-    // Per job: its own work and the look after it; besides, the queue's and the heartbeat's.
-    size: Math.max(config.poolSize, concurrency * 2 + 4),
+    // Per job: its own work and the look after it; besides, the queue's and the heartbeat's, and those of the feed.
+    size: Math.max(config.poolSize, concurrency * 2 + 4) + relayConcurrency + 1,
   });
   const drain = new AbortController();
   const events: WorkerEvents = new EventEmitter();
@@ -79,6 +85,11 @@ export async function startWorker({
     throw error;
   });
 
+  const relay =
+    consumers.length > 0
+      ? startRelay({ pool, databaseUrl, log, metrics: createFeedMetrics(metrics), consumers })
+      : undefined;
+
   let stopping: Promise<void> | undefined;
   const failed = runner.promise.then(() => new Promise<never>(() => {}));
   failed.catch(() => {});
@@ -90,7 +101,7 @@ export async function startWorker({
       (stopping ??= (async () => {
         const timer = setTimeout(() => drain.abort(), drainMs);
         // A queue that ended by itself says so by refusing to stop; `failed` has told why.
-        await runner.stop().catch(() => {});
+        await Promise.all([runner.stop().catch(() => {}), relay?.stop()]);
         clearTimeout(timer);
         await pulse.stop().catch((error) => log.warn({ err: error }, "the heartbeat's row stays until it is swept"));
         await pool.end();

@@ -4,6 +4,7 @@
 --   private.open_session, exchange_session_token, end_sessions, revoke_token, revocations, password_hash, change_password: sessions of users, who are one person in all tenants;
 --   private.login_locked_until, note_login_failure, forget_login_failures: nobody is signed in yet.
 --   private.find_api_key, key_changes, note_key_uses, find_foreign_member: who signs in with a key or a token of another issuer is in no tenant yet.
+--   private.keep_feed_consumers, waiting_feed_consumers: one process reads the feeds of all tenants, each under its claims.
 --   private.write_event: set-up commands have no claims, and an event is of the tenant of its rows.
 --   private.write_audit_logs: a user is one person in all tenants, and set-up commands have no claims.
 --   private.waiting_months: a partition holds the rows of all tenants; private.forget_tenants: the tenant is gone.
@@ -22,5 +23,6 @@ where (r.rolbypassrls or r.rolsuper) and p.pronamespace::regnamespace::text = an
   and not (p.pronamespace = 'app'::regnamespace and p.proname ~ '^find_' and p.prosrc ~ 't\.tenant_id = %3\$L')
   and p.proname not in ('find_login', 'find_user', 'find_api_key', 'key_changes', 'note_key_uses', 'find_foreign_member', 'find_tenant_actors', 'create_tenant', 'create_user', 'expired_export_files', 'abandoned_imports', 'write_audit_logs', 'waiting_months', 'forget_tenants',
     'open_session', 'exchange_session_token', 'end_sessions', 'revoke_token', 'revocations', 'password_hash', 'change_password', 'login_locked_until', 'note_login_failure', 'forget_login_failures',
+    'keep_feed_consumers', 'waiting_feed_consumers',
     'write_event', 'queue_mail', 'open_mail', 'close_mail', 'open_invitation_mail', 'find_invitation', 'accept_invitation', 'guard_membership', 'end_membership', 'find_totp', 'begin_totp', 'use_totp_step', 'use_recovery_code', 'confirm_totp', 'drop_totp',
     'due_automations', 'automation_tenants', 'forget_automation_runs', 'find_webhook_source', 'open_reset_mail', 'reset_password', 'begin_registration', 'open_registration_mail', 'find_registration', 'confirm_registration')

@@ -13,6 +13,7 @@ grant usage on schema events to rowhouse_viewer, rowhouse_system, rowhouse_defin
 --!include events/matches_types.sql
 --!include events/feed_page.sql
 --!include events/read_feed.sql
+--!include events/feed_consumers.sql
 --!include events/webhook_subscriptions.sql
 --!include events/webhook_subscription_secrets.sql
 --!include events/webhook_deliveries.sql

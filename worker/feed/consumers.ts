@@ -1,0 +1,6 @@
+import type { Consumer } from "./define-consumer.ts";
+
+/** Every consumer of the feed, one line each. */
+// prettier-ignore
+export const consumers: readonly Consumer[] = [
+];
