@@ -18,7 +18,9 @@ const nothing: BatchOutcome = { events: [], hasMore: false };
  */
 export async function takeBatch(pool: Pool, consumer: Consumer, tenantId: string): Promise<BatchOutcome> {
   return inTenantTransaction(pool, { tenantId }, async (client) => {
-    const { rows } = await client.query<{ last_position: string | null; failure_count: number }>(claim, [consumer.name]);
+    const { rows } = await client.query<{ last_position: string | null; failure_count: number }>(claim, [
+      consumer.name,
+    ]);
     const claimed = rows[0];
     if (!claimed?.last_position) return nothing;
     // After a failure one at a time: what comes before the event that fails is not held up by it.
