@@ -3,6 +3,7 @@ import type { Config } from "../lib/config.ts";
 import type { AccessTokens } from "./auth/access-tokens.ts";
 import type { Revocations } from "./auth/revocations.ts";
 import type { FeedHub } from "./feed/feed-hub.ts";
+import type { RowWatch } from "./feed/watch-rows.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
 /** What fields of the API need besides the caller's own connection. */
@@ -14,6 +15,7 @@ export interface Services {
   readonly refreshTokenDays: number;
   readonly changes: ChangeHub;
   readonly feed: FeedHub;
+  readonly rows: RowWatch;
 }
 
 declare global {

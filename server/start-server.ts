@@ -25,6 +25,7 @@ import { makePreset } from "./preset.ts";
 import type { Services } from "./services.ts";
 import { createFeedHub, eventsChannel } from "./feed/feed-hub.ts";
 import { createFeedReader } from "./feed/read-feed.ts";
+import { createRowWatch } from "./feed/watch-rows.ts";
 import { createChangeHub } from "./subscriptions/change-hub.ts";
 import { serveEventStreams } from "./subscriptions/event-stream-server.ts";
 import { hearChange, progressChannel } from "./subscriptions/change.ts";
@@ -90,7 +91,16 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   lifecycle.onClose("limits", () => limits.close());
   const { admission, meter } = limits;
   const { refreshTokenDays } = config;
-  const services: Services = { config, pool, tokens, revocations, refreshTokenDays, changes, feed };
+  const services: Services = {
+    config,
+    pool,
+    tokens,
+    revocations,
+    refreshTokenDays,
+    changes,
+    feed,
+    rows: createRowWatch(feed, changes, log),
+  };
   const pgl = postgraphile({
     extends: [makePreset({ pool, config, log, meter })],
     grafast: { context: () => ({ services }) },

@@ -18,6 +18,8 @@ export interface FeedWish extends Partial<EventFilter> {
   readonly after?: string | undefined;
   /** Waited for before each event, for a connection that is slow to take data. */
   readonly ready?: (() => Promise<void>) | undefined;
+  /** Called once it follows live: whatever happens from then on is told. */
+  readonly onBegin?: (() => void) | undefined;
 }
 
 /** Reads the feed of each tenant once for all who see the same of it. */
@@ -81,7 +83,7 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
     get size() {
       return size;
     },
-    subscribe({ session, after, types = [], subjects = [], ready }) {
+    subscribe({ session, after, types = [], subjects = [], ready, onBegin }) {
       requireTenant(session);
       const { tenantId, role, scopes } = session;
       const claims = { tenantId, role, scopes };
@@ -89,7 +91,8 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
       const group = () => groupOf(claims, key);
       const onEnd = () => void size--;
       size++;
-      return followFeed({ after, types, subjects, ready, claims, group, reader, pageSize, unreadMax, metrics, onEnd });
+      const wish = { after, types, subjects, ready, onBegin, claims, group, onEnd };
+      return followFeed({ ...wish, reader, pageSize, unreadMax, metrics });
     },
     wake: (tenantId) => tenants.get(tenantId)?.forEach((group) => group.wake()),
     wakeAll: () => groups().forEach((group) => group.look()),

@@ -12,6 +12,8 @@ export interface FollowOptions extends EventFilter {
   readonly after: string | undefined;
   /** Waited for before each event, for a socket that is slow to take data. */
   readonly ready?: (() => Promise<void>) | undefined;
+  /** Called when it has joined the live read. */
+  readonly onBegin?: (() => void) | undefined;
   readonly claims: FeedClaims;
   /** The live read of all who see the same, which this subscriber joins. */
   readonly group: () => FeedGroup;
@@ -115,6 +117,7 @@ export function followFeed(options: FollowOptions): AsyncIterableIterator<FeedEv
         else await sleep(heldUpMs);
       }
     }
+    if (!end.isOver) options.onBegin?.();
     while (!end.isOver) {
       const { next } = follower.place;
       if (next === undefined) {

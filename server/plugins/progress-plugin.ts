@@ -5,6 +5,7 @@ import { sql, type SQL } from "postgraphile/pg-sql2";
 import { extendSchema } from "postgraphile/utils";
 import { RowhouseError } from "../../lib/errors.ts";
 import { decodeTypeId } from "../../lib/type-id.ts";
+import { isWatched } from "../feed/watch-rows.ts";
 import { currentRequest, currentSession } from "../http/request-scope.ts";
 import type { Services } from "../services.ts";
 import type { Wake } from "../subscriptions/change-hub.ts";
@@ -18,6 +19,8 @@ interface ProgressField {
   readonly description: string;
   /** Whether nothing more will happen to the row, as SQL over its alias. */
   readonly isFinal: (row: SQL) => SQL;
+  /** Whether the row is told of when it is deleted, too: it can be restored. */
+  readonly showsDeleted?: boolean;
 }
 
 const progressFields: readonly ProgressField[] = [
@@ -44,6 +47,38 @@ const progressFields: readonly ProgressField[] = [
     description: "An export: at once, then whenever it gets further, until it has ended.",
     isFinal: (row) => sql`${row}.status in ('succeeded', 'failed', 'cancelled', 'expired')`,
   },
+  {
+    field: "threadUpdated",
+    argument: "threadId",
+    table: "inbox_threads",
+    description: "A conversation: at once, then whenever it changes or has a new message; deleted, it has `deletedAt`.",
+    isFinal: () => sql`false`,
+    showsDeleted: true,
+  },
+  {
+    field: "campaignProgress",
+    argument: "campaignId",
+    table: "campaigns",
+    description: "A campaign: at once, then whenever it or its figures change; deleted, it has `deletedAt`.",
+    isFinal: () => sql`false`,
+    showsDeleted: true,
+  },
+  {
+    field: "contactChanged",
+    argument: "contactId",
+    table: "contacts",
+    description:
+      "A contact: at once, then whenever it, or an identifier, address, attribute, consent, tag or position of it changes; deleted, it has `deletedAt`.",
+    isFinal: () => sql`false`,
+    showsDeleted: true,
+  },
+  {
+    field: "jobChanged",
+    argument: "jobId",
+    table: "jobs",
+    description: "A job: at once, then whenever it gets further, until it has ended.",
+    isFinal: (row) => sql`${row}.status in ('succeeded', 'cancelled', 'dead')`,
+  },
 ];
 
 /** What a stream of wakes is opened for: the topic is made from the token's tenant, never from an argument. */
@@ -61,7 +96,7 @@ const hubOf = (services: Services) => ({
       throw new RowhouseError("TENANT_REQUIRED", "This session has no tenant. Log in to a tenant to see its progress.");
     }
     const topic = { tenant: tenantId, table, id: decodeTypeId(prefix, id) };
-    return services.changes.subscribe(topic, currentRequest()?.whenIdle);
+    return (isWatched(table) ? services.rows : services.changes).subscribe(topic, currentRequest()?.whenIdle);
   },
 });
 
@@ -70,7 +105,7 @@ function finishWhenFinal([wake, isFinal, id]: readonly [Wake, boolean | null, st
   if (isFinal === null) throw new RowhouseError("NOT_FOUND", `There is no ${id} in this tenant.`);
 }
 
-/** The subscriptions to progress: `listImportProgress`, `enrichmentProgress`, `exportProgress`. */
+/** The subscriptions to single rows: `listImportProgress`, `contactChanged` and the like. */
 export const ProgressPlugin: GraphileConfig.Plugin = extendSchema((build: any) => {
   const fields = progressFields.map((progress) => {
     const resource: any = Object.values<any>(build.pgResources).find(
@@ -93,7 +128,7 @@ export const ProgressPlugin: GraphileConfig.Plugin = extendSchema((build: any) =
   } as any;
 });
 
-function plansOf({ argument, table, prefix, resource, isFinal }: any) {
+function plansOf({ argument, table, prefix, resource, isFinal, showsDeleted }: any) {
   return {
     subscribePlan(_: unknown, args: any) {
       const $services = context().get("services") as any;
@@ -103,7 +138,9 @@ function plansOf({ argument, table, prefix, resource, isFinal }: any) {
     plan($wake: any, args: any) {
       // Made from the wake, so that the row is read anew each time.
       const $id = lambda([$wake, args[`$${argument}`]] as any, ([, id]: any) => id);
-      const $row = resource.find({ id: $id }).single();
+      const $rows = resource.find({ id: $id });
+      if (showsDeleted) $rows.setTrusted();
+      const $row = $rows.single();
       const $isFinal = $row.select(isFinal($row.getClassStep().alias), TYPES.boolean);
       sideEffect([$wake, $isFinal, $id] as any, finishWhenFinal as any);
       return $row;

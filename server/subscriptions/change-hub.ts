@@ -16,9 +16,10 @@ export interface Wake extends Topic {
 export interface ChangeHub {
   /**
    * Wakes at once, then after each change. Changes that come while the subscriber is busy become one wake: the latest
-   * state wins, and nothing is queued. `ready` is waited for before each wake, for a socket that is slow to take data.
+   * state wins, and nothing is queued. `ready` is waited for before each wake, for a socket that is slow to take data;
+   * `onEnd` is called once, when the stream ends.
    */
-  subscribe(topic: Topic, ready?: () => Promise<void>): AsyncIterableIterator<Wake>;
+  subscribe(topic: Topic, ready?: () => Promise<void>, onEnd?: () => void): AsyncIterableIterator<Wake>;
   /** Wakes the subscribers of the rows that changed. */
   publish(change: Change): void;
   /** Wakes every subscriber. */
@@ -45,10 +46,11 @@ export function createChangeHub(): ChangeHub {
   const remove = ({ tenant, table, id }: Topic, stream: Stream) => {
     const rows = tables.get(`${tenant}/${table}`);
     const streams = rows?.get(id);
-    if (!rows || !streams?.delete(stream)) return;
+    if (!rows || !streams?.delete(stream)) return false;
     size--;
     if (streams.size === 0) rows.delete(id);
     if (rows.size === 0) tables.delete(`${tenant}/${table}`);
+    return true;
   };
 
   const wakeAll = (rows: Map<string, Set<Stream>> | undefined) =>
@@ -58,7 +60,10 @@ export function createChangeHub(): ChangeHub {
     get size() {
       return size;
     },
-    subscribe: (topic, ready) => openStream(topic, ready, add, remove),
+    subscribe: (topic, ready, onEnd) =>
+      openStream(topic, ready, add, (...stream) => {
+        if (remove(...stream)) onEnd?.();
+      }),
     publish({ tenant, table, ids }) {
       const rows = tables.get(`${tenant}/${table}`);
       if (ids === undefined) wakeAll(rows);

@@ -37,3 +37,4 @@ select ddl.foreign_key('pipeline.jobs', 'queued_by', 'iam.actors', 'set null');
 create index if not exists jobs_subject_id_idx on pipeline.jobs (tenant_id, subject_id);
 create index if not exists jobs_status_idx on pipeline.jobs (tenant_id, status, id);
 select ddl.tenant_table('pipeline.jobs', p_system => 'select, update');
+select ddl.notify_progress('pipeline.jobs', 'update');
