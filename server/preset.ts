@@ -21,6 +21,7 @@ import { groupingPlugin } from "./plugins/grouping-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
 import { AccountPlugin } from "./plugins/account-plugin.ts";
+import { eventsQueryPlugin } from "./plugins/events-query-plugin.ts";
 import { EventsSubscriptionPlugin } from "./plugins/events-subscription-plugin.ts";
 import { SignInPlugin } from "./plugins/sign-in-plugin.ts";
 import { KeysetPlugin } from "./plugins/keyset-plugin.ts";
@@ -146,6 +147,7 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
       ApiKeyPlugin,
       ProgressPlugin,
       EventsSubscriptionPlugin,
+      eventsQueryPlugin(limits.pages),
       OperationPlugin,
     ],
     disablePlugins: disabledPlugins,

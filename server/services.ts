@@ -4,6 +4,7 @@ import type { AccessTokens } from "./auth/access-tokens.ts";
 import type { Revocations } from "./auth/revocations.ts";
 import type { FeedHub } from "./feed/feed-hub.ts";
 import type { RowWatch } from "./feed/watch-rows.ts";
+import type { FeedReader } from "./feed/read-feed.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
 /** What fields of the API need besides the caller's own connection. */
@@ -16,6 +17,7 @@ export interface Services {
   readonly changes: ChangeHub;
   readonly feed: FeedHub;
   readonly rows: RowWatch;
+  readonly feedReader: FeedReader;
 }
 
 declare global {

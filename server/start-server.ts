@@ -100,6 +100,7 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
     changes,
     feed,
     rows: createRowWatch(feed, changes, log),
+    feedReader: createFeedReader(pool),
   };
   const pgl = postgraphile({
     extends: [makePreset({ pool, config, log, meter })],

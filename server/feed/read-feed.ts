@@ -20,8 +20,8 @@ export interface FeedPage {
 export interface FeedReader {
   /** The end of everything that is complete now. */
   head(claims: FeedClaims): Promise<Pick<FeedPage, "cursor" | "position">>;
-  /** The next wanted events after a cursor, oldest first. Throws for a cursor that is none, or too old. */
-  page(claims: FeedClaims, after: string, filter: EventFilter, first: number): Promise<FeedPage>;
+  /** The next wanted events after a cursor, oldest first; from the oldest that is kept on without one. Throws for a cursor that is none, or too old. */
+  page(claims: FeedClaims, after: string | null, filter: EventFilter, first: number): Promise<FeedPage>;
 }
 
 const columns = eventColumns

@@ -108,7 +108,8 @@ export function countOperations(
       const isPlainList = definitionOfField !== undefined && isListType(getNullableType(definitionOfField.type));
       const asked = isConnection ? (argument("first") ?? argument("last") ?? pages.default) : pages.default;
       const rows = Math.min(Math.max(asked, 1), pages.max);
-      if (parent?.name.endsWith("Connection") && rowFields.has(name)) into.perRow += 1 + inner.cost + inner.perRow;
+      if (/(Connection|Page)$/.test(parent?.name ?? "") && rowFields.has(name))
+        into.perRow += 1 + inner.cost + inner.perRow;
       else if (isConnection) into.cost += 1 + inner.cost + rows * inner.perRow;
       else into.cost += 1 + (isPlainList ? rows : 1) * (inner.cost + inner.perRow);
     };

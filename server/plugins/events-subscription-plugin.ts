@@ -1,8 +1,7 @@
 import { context, lambda, listen, object } from "postgraphile/grafast";
 import { extendSchema, gql } from "postgraphile/utils";
-import { RowhouseError } from "../../lib/errors.ts";
-import { parseTypeId } from "../../lib/type-id.ts";
 import type { FeedEvent } from "../feed/feed-event.ts";
+import { subjectUuid } from "../feed/subject-uuid.ts";
 import { currentRequest, currentSession } from "../http/request-scope.ts";
 import type { Services } from "../services.ts";
 import { EventStep } from "./event-step.ts";
@@ -25,7 +24,7 @@ const feedOf = (services: Services) => ({
       // What an event stream has had since it was asked for is later than what it was asked for with.
       after: resumeAfter ?? wish.after ?? undefined,
       types: wish.types ?? [],
-      subjects: (wish.subjects ?? []).map(uuidOf),
+      subjects: (wish.subjects ?? []).map(subjectUuid),
       ready: whenIdle,
     });
     return withEnd(events, noteEventId);
@@ -58,15 +57,6 @@ function withEnd(
 function eventOf(item: Item): FeedEvent {
   if ("end" in item) throw item.end;
   return item;
-}
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-function uuidOf(subject: string): string {
-  const found = uuid.test(subject) ? subject : parseTypeId(subject)?.uuid;
-  if (found !== undefined) return found;
-  const message = `${JSON.stringify(subject.slice(0, 60))} is not an id. Give ids of rows as the API shows them, such as contact_01jd3….`;
-  throw new RowhouseError("VALIDATION_FAILED", message, { field: "subjects" });
 }
 
 const fields = extendSchema((build: any) => {

@@ -19,6 +19,9 @@ const NamingPlugin: GraphileConfig.Plugin = {
       // Seen from the actor: `createdLists`, `startedListImports`, `assignedLeads`.
       _getOppositeBaseName: (previous: any, _preset: unknown, baseName: string) =>
         /^(.+)_(?:by|to)$/.exec(baseName)?.[1] ?? previous(baseName),
+      // `events` is the feed itself; this is the table of it, to be filtered and counted.
+      allRowsConnection: (previous: any, _preset: unknown, resource: any) =>
+        resource.codec.extensions?.pg?.name === "events" ? "allEvents" : previous(resource),
       _manyRelation(this: any, previous: any, _preset: unknown, details: any) {
         const name: string = previous(details);
         const parent: string = this._singularizedCodecName(details.codec);
