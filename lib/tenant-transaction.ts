@@ -7,14 +7,20 @@ export interface TenantClaims {
   readonly actorId?: string | undefined;
   /** The job or request on whose account they are made. */
   readonly requestId?: string | undefined;
+  /** How many automations stand behind what is done. */
+  readonly depth?: number | undefined;
+  /** What ties it to everything else that had the same cause. */
+  readonly correlationId?: string | undefined;
 }
 
 /** The statement that opens a transaction as rowhouse_system within one tenant, behind the same policies as requests. */
-export function beginAsSystem({ tenantId, actorId, requestId }: TenantClaims): string {
+export function beginAsSystem({ tenantId, actorId, requestId, depth, correlationId }: TenantClaims): string {
   return `begin; select set_config('role', 'rowhouse_system', true),
     set_config('jwt.claims.tenant_id', ${escapeLiteral(tenantId)}, true),
     set_config('jwt.claims.actor_id', ${escapeLiteral(actorId ?? "")}, true),
-    set_config('rowhouse.request_id', ${escapeLiteral(requestId ?? "")}, true), set_config('rowhouse.ip', '', true)`;
+    set_config('rowhouse.request_id', ${escapeLiteral(requestId ?? "")}, true), set_config('rowhouse.ip', '', true),
+    set_config('rowhouse.depth', ${escapeLiteral(depth ? String(depth) : "")}, true),
+    set_config('rowhouse.correlation_id', ${escapeLiteral(correlationId ?? "")}, true)`;
 }
 
 /** Runs `work` in one transaction of a tenant as rowhouse_system; whatever it throws rolls everything back. */

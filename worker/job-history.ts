@@ -31,9 +31,11 @@ interface JobRow {
   max_attempts: number;
   cancel_requested_at: Date | null;
   actor_id: string | null;
+  depth: number;
+  correlation_id: string | null;
 }
 
-const columns = `status, worker_id, attempt_count, max_attempts, cancel_requested_at,
+const columns = `status, worker_id, attempt_count, max_attempts, cancel_requested_at, depth, correlation_id,
   (select a.id from iam.actors a where a.kind = 'system') as actor_id`;
 
 /** Takes a job for this worker: its row becomes running, one attempt more. Says so when there is nothing to run. */
@@ -46,6 +48,8 @@ export async function claimJob(pool: Pool, tenantId: string, jobId: string, work
     number: row.attempt_count,
     maxAttempts: row.max_attempts,
     actorId: row.actor_id ?? undefined,
+    depth: row.depth,
+    correlationId: row.correlation_id ?? undefined,
   });
   return inTenantTransaction(pool, { tenantId }, async (client): Promise<Claim> => {
     const start = async (condition: string) =>

@@ -1,5 +1,6 @@
 create or replace function crm.add_contact_tag(contact_id uuid, tag text) returns crm.contact_tag_mapping
 language plpgsql set search_path to pg_catalog as $$
+#variable_conflict use_column
 declare
   v_tag_id uuid;
   v_mapping crm.contact_tag_mapping;

@@ -11,13 +11,14 @@ end;
 comment on function private.due_automations(timestamptz, integer) is
   'Automations whose time has come, or whose next time is not known yet. Crosses tenants: one task looks at the clock for all of them.';
 
-create or replace function private.automation_tenants() returns setof uuid
+create or replace function private.automation_tenants() returns table (tenant_id uuid, since timestamptz)
 language sql stable security definer set search_path to pg_catalog
 begin atomic
-  select distinct a.tenant_id from pipeline.automations a
-  where a.trigger_type in ('event', 'lead_created', 'message_received') and a.is_enabled and a.deleted_at is null;
+  select a.tenant_id, min(a.armed_at) from pipeline.automations a
+  where a.trigger_type in ('event', 'lead_created', 'message_received') and a.is_enabled and a.deleted_at is null
+  group by a.tenant_id;
 end;
-comment on function private.automation_tenants() is 'Tenants with automations that wait for events of the feed. Crosses tenants: it says which feeds are to be read.';
+comment on function private.automation_tenants() is 'Tenants with automations that wait for events of the feed, and since when. Crosses tenants: it says which feeds are to be read.';
 
 create or replace function private.forget_automation_runs(p_limit integer) returns integer
 language plpgsql security definer set search_path to pg_catalog as $$

@@ -17,6 +17,9 @@ create table if not exists pipeline.jobs (
   started_at timestamptz,
   finished_at timestamptz,
   cancel_requested_at timestamptz,
+  depth smallint not null default coalesce(nullif(current_setting('rowhouse.depth', true), '')::smallint, 0)
+    constraint jobs_depth_check check (depth >= 0),
+  correlation_id uuid default nullif(current_setting('rowhouse.correlation_id', true), '')::uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint jobs_pkey primary key (tenant_id, id)
@@ -33,6 +36,8 @@ comment on column pipeline.jobs.error_message is 'What the last error said.';
 comment on column pipeline.jobs.worker_id is E'@behavior -*\nWorker process that runs it.';
 comment on column pipeline.jobs.queued_by is 'Actor whose change queued it.';
 comment on column pipeline.jobs.cancel_requested_at is 'When somebody asked to cancel it; a running job stops at its next checkpoint.';
+comment on column pipeline.jobs.depth is 'How many automations stand behind it, and so behind what it does.';
+comment on column pipeline.jobs.correlation_id is 'Ties it to everything else that had the same cause.';
 select ddl.foreign_key('pipeline.jobs', 'queued_by', 'iam.actors', 'set null');
 create index if not exists jobs_subject_id_idx on pipeline.jobs (tenant_id, subject_id);
 create index if not exists jobs_status_idx on pipeline.jobs (tenant_id, status, id);

@@ -82,6 +82,9 @@ begin
       get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
       pipeline_run_id := null;
       error := pipeline.action_error(v_state, v_message);
+      if error ->> 'code' = 'INTERNAL' then
+        raise log 'automation % failed: % (%)', p_automation.id, v_message, v_state;
+      end if;
       results := results || coalesce(v_result || jsonb_build_object('error', error), '[]');
   end;
 end
