@@ -30,14 +30,25 @@ begin
       v_role := pipeline.lent_role(v_automation);
       v_cause := jsonb_populate_record(null::pipeline.automation_runs, jsonb_build_object('event_id', v_event -> 'id', 'depth', coalesce(v_event -> 'depth', '0'),
         'correlation_id', coalesce(nullif(v_event -> 'correlation_id', 'null'), v_event -> 'id'), 'subject_type', v_event -> 'subject_type'));
-      for v_row in
-        select i.id, s.facts from unnest(case when v_ids = '{}' then array[null::uuid] else v_ids end) with ordinality i (id, n)
-        left join pipeline.subject_facts(v_automation, v_role, v_automation.scopes, v_event ->> 'subject_type', case when v_role is null then '{}' else v_ids end) s on s.id = i.id
-        order by i.n
-      loop
-        v_cause.subject_id := v_row.id;
-        v_count := v_count + pipeline.fire_automation(v_automation, v_cause, v_facts || jsonb_build_object('subject', v_row.facts))::integer;
-      end loop;
+      begin
+        for v_row in
+          select i.id, s.facts from unnest(case when v_ids = '{}' then array[null::uuid] else v_ids end) with ordinality i (id, n)
+          left join pipeline.subject_facts(v_automation, v_role, v_automation.scopes, v_event ->> 'subject_type', case when v_role is null then '{}' else v_ids end) s on s.id = i.id
+          order by i.n
+        loop
+          v_cause.subject_id := v_row.id;
+          v_count := v_count + pipeline.fire_automation(v_automation, v_cause, v_facts || jsonb_build_object('subject', v_row.facts))::integer;
+        end loop;
+      exception
+        when transaction_rollback or lock_not_available or insufficient_resources or operator_intervention then
+          raise;
+        when others then
+          -- An automation that cannot be decided does not keep the others from their events.
+          raise log 'automation % could not be fired: % (%)', v_automation.id, sqlerrm, sqlstate;
+          insert into pipeline.automation_runs (tenant_id, automation_id, status, event_id, subject_type, depth, error_code, error_message, finished_at)
+          values (v_automation.tenant_id, v_automation.id, 'failed', v_cause.event_id, v_cause.subject_type, v_cause.depth, 'INTERNAL',
+            'Something went wrong inside Rowhouse, not in your data.', now()) on conflict do nothing;
+      end;
     end loop;
   end loop;
   return v_count;
