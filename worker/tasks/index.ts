@@ -9,6 +9,7 @@ import { mergeImport } from "./merge-import.ts";
 import { processWebhookEvent } from "./process-webhook-event.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
 import { runAutomation } from "./run-automation.ts";
+import { runPipeline } from "./run-pipeline.ts";
 import { sendMail } from "./send-mail.ts";
 import { undoImport } from "./undo-import.ts";
 
@@ -26,6 +27,7 @@ export const tasks = [
   processWebhookEvent,
   removeExpiredExports,
   runAutomation,
+  runPipeline,
   sendMail,
   undoImport,
 ] as const;

@@ -12,6 +12,8 @@ declare
   v_blueprint pipeline.blueprints;
   v_records jsonb := case jsonb_typeof(p_input) when 'object' then jsonb_build_array(p_input) else coalesce(p_input, '[]') end;
   v_correlation_id uuid := coalesce(p_correlation_id, nullif(current_setting('rowhouse.correlation_id', true), '')::uuid, uuidv7());
+  -- How many automations stand behind it: what the run changes is told with it, so that loops end.
+  v_depth integer := coalesce(nullif(current_setting('rowhouse.depth', true), '')::integer, 0);
   v_artifact_id uuid;
   v_run pipeline.pipeline_runs;
 begin
@@ -38,7 +40,7 @@ begin
   insert into pipeline.pipeline_runs (tenant_id, blueprint_version_id, pipeline_name, correlation_id, automation_id, webhook_event_id, trigger_type,
     trigger_context, input_artifact_id)
   values (v_blueprint.tenant_id, v_blueprint.published_version_id, v_blueprint.name, v_correlation_id, p_automation_id, p_webhook_event_id,
-    p_trigger_type, coalesce(p_trigger_context, '{}'), v_artifact_id)
+    p_trigger_type, coalesce(p_trigger_context, '{}') || case when v_depth > 0 then jsonb_build_object('depth', v_depth) else '{}' end, v_artifact_id)
   returning * into v_run;
   return v_run;
 end
