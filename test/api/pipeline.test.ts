@@ -33,7 +33,7 @@ test("a blueprint is made, given steps and published, and its versions read", as
   await api.ask(
     manager,
     `mutation ($id: ID!, $steps: JSON!) { createBlueprintVersion(input: { blueprintVersion: { blueprintId: $id, steps: $steps } }) { blueprintVersion { id } } }`,
-    { id, steps: [{ name: "skip_trace", type: "enrichment", config: {} }] },
+    { id, steps: [{ name: "check_email", type: "email", config: {} }] },
   );
   const published = await api.ask(
     manager,
@@ -44,7 +44,7 @@ test("a blueprint is made, given steps and published, and its versions read", as
   );
   expect(published.publishBlueprint.blueprint).toEqual({
     publishedVersion: { version: 1, status: "PUBLISHED" },
-    versions: { nodes: [{ version: 1, steps: [{ name: "skip_trace", type: "enrichment", config: {} }] }] },
+    versions: { nodes: [{ version: 1, steps: [{ name: "check_email", type: "email", config: {} }] }] },
     runs: { totalCount: 0 },
   });
 });

@@ -5,7 +5,7 @@ import { createTenant } from "../support/graphql-api.ts";
 import { insertInto } from "../support/insert-into.ts";
 import { refusal } from "../support/refusal.ts";
 
-const STEPS = JSON.stringify([{ name: "skip_trace", type: "enrichment", config: {} }]);
+const STEPS = JSON.stringify([{ name: "check_email", type: "email", config: {} }]);
 
 let database: TestDatabase;
 let tenantId: string;

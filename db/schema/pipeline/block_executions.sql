@@ -27,7 +27,7 @@ create table if not exists pipeline.block_executions (
 );
 comment on table pipeline.block_executions is E'@typeid block\nWhat one block did within a run.';
 comment on column pipeline.block_executions.block_index is 'Place of the block in the run, from 0.';
-comment on column pipeline.block_executions.block_name is 'Name of the block: skip_trace, apollo_enrich, push_sms, …';
+comment on column pipeline.block_executions.block_name is 'Name of the step that it runs: check_email, tag, …';
 comment on column pipeline.block_executions.processed_count is 'How many records it worked on.';
 comment on column pipeline.block_executions.succeeded_count is 'How many of them went well.';
 comment on column pipeline.block_executions.failed_count is 'How many of them failed.';

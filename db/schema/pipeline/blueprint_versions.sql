@@ -23,7 +23,7 @@ create table if not exists pipeline.blueprint_versions (
 comment on table pipeline.blueprint_versions is E'@typeid bpv\nThe steps of a blueprint in one version. A run stays on its version.';
 comment on column pipeline.blueprint_versions.version is 'Counts from 1 within the blueprint.';
 comment on column pipeline.blueprint_versions.steps is
-  'Blocks in order: an array of {name, type, config}, such as {"name": "skip_trace", "type": "enrichment", "config": {}}.';
+  'Blocks in order: an array of {name, type, config}, such as {"name": "check_email", "type": "email", "config": {}}.';
 comment on column pipeline.blueprint_versions.changelog is 'What is new in this version.';
 create unique index if not exists blueprint_versions_blueprint_id_version_key on pipeline.blueprint_versions (tenant_id, blueprint_id, version);
 create unique index if not exists blueprint_versions_draft_key on pipeline.blueprint_versions (tenant_id, blueprint_id) where status = 'draft';

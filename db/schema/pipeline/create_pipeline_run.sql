@@ -40,7 +40,7 @@ begin
   insert into pipeline.pipeline_runs (tenant_id, blueprint_version_id, pipeline_name, correlation_id, automation_id, webhook_event_id, trigger_type,
     trigger_context, input_artifact_id)
   values (v_blueprint.tenant_id, v_blueprint.published_version_id, v_blueprint.name, v_correlation_id, p_automation_id, p_webhook_event_id,
-    p_trigger_type, coalesce(p_trigger_context, '{}') || case when v_depth > 0 then jsonb_build_object('depth', v_depth) else '{}' end, v_artifact_id)
+    p_trigger_type, case when v_depth > 0 then jsonb_build_object('depth', v_depth) else '{}' end || coalesce(p_trigger_context, '{}'), v_artifact_id)
   returning * into v_run;
   return v_run;
 end

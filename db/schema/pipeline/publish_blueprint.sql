@@ -1,8 +1,14 @@
+create or replace function pipeline.step_types() returns text[]
+language sql immutable parallel safe
+return array['phone', 'email', 'name', 'address', 'set', 'filter'];
+comment on function pipeline.step_types() is E'@behavior -*\nThe types that the steps of a blueprint may have: those that the worker knows.';
+
 create or replace function pipeline.publish_blueprint(blueprint_id uuid) returns pipeline.blueprints
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_blueprint pipeline.blueprints;
   v_version pipeline.blueprint_versions;
+  v_step record;
 begin
   perform app.require_scope('pipeline:write');
   select * into v_blueprint from pipeline.blueprints b
@@ -17,6 +23,12 @@ begin
   end if;
   if v_version.steps = '[]' then
     perform app.raise('VALIDATION_FAILED', format('Version %s of blueprint "%s" has no steps.', v_version.version, v_blueprint.name), 'steps');
+  end if;
+  select s.step ->> 'name' as name, s.step ->> 'type' as type into v_step from jsonb_array_elements(v_version.steps) s (step)
+  where s.step ->> 'type' <> all (pipeline.step_types()) limit 1;
+  if found then
+    perform app.raise('VALIDATION_FAILED', format('Step "%s" is of the type "%s", which there is not. Types: %s.', left(v_step.name, 100), left(v_step.type, 100),
+      array_to_string(pipeline.step_types(), ', ')), 'steps');
   end if;
   update pipeline.blueprint_versions
   set status = 'published', published_at = now(), published_by = app.actor_id()

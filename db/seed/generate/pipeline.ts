@@ -2,9 +2,9 @@ import type { TenantSeed } from "./tenant-seed.ts";
 
 const blueprintNames = ["Enrich new leads", "Answer inbound messages", "Weekly clean-up", "Score properties"] as const;
 const steps = [
-  { name: "skip_trace", type: "enrichment", config: { provider: "demo" } },
-  { name: "check_email", type: "enrichment", config: {} },
-  { name: "push_sms", type: "output", config: { channel: "sms" } },
+  { name: "check_phone", type: "phone", config: { defaultCountry: "US" } },
+  { name: "check_email", type: "email", config: {} },
+  { name: "tag", type: "set", config: { values: { tag: "demo" } } },
 ];
 
 /** Blueprints with their versions, automations, webhooks that came in, runs with their blocks and artifacts. */
