@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { WorkerApp } from "../../worker/app.ts";
 import { prepareStep, stepTypes, type PrepareStep } from "../../worker/pipelines/steps.ts";
 import { runPipelineWith } from "../../worker/tasks/run-pipeline.ts";
+import type { Json } from "../support/graphql-api.ts";
 import { skipPauses, startTestWorker, testConfig } from "../support/jobs.ts";
 import { startFreezingRunner } from "../support/pipeline-process.ts";
 import { createSomebody, startTestServer, type Somebody, type TestServer } from "../support/server.ts";
@@ -118,7 +119,7 @@ describe("a run", () => {
     ]);
     expect(run.outputArtifact.inlineData[0]).not.toHaveProperty("own");
     const blocks = run.blocks.nodes;
-    expect(blocks.map((each: any) => [each.blockName, each.status, each.processedCount, each.retryCount])).toEqual([
+    expect(blocks.map((each: Json) => [each.blockName, each.status, each.processedCount, each.retryCount])).toEqual([
       ["email", "COMPLETED", "2", 0],
       ["phone", "COMPLETED", "2", 0],
       ["filter", "COMPLETED", "2", 0],
@@ -144,7 +145,7 @@ describe("a run", () => {
     await work();
     const run = await untilEnded(id);
     expect(run).toMatchObject({ status: "COMPLETED", stats: { totalRecords: 250, outputRecords: 3 } });
-    expect(run.outputArtifact.inlineData.map((record: any) => [record.n, record.m])).toEqual([
+    expect(run.outputArtifact.inlineData.map((record: Json) => [record.n, record.m])).toEqual([
       [0, 0],
       [1, 1],
       [2, 2],
@@ -189,7 +190,7 @@ describe("a run", () => {
     const run = await untilEnded(id);
     expect(run).toMatchObject({ status: "FAILED", errorCode: "VALIDATION_FAILED" });
     expect(run.errorMessage).toMatch(/^The configuration of the step “tag” does not fit: .*value/);
-    expect(run.blocks.nodes.map((each: any) => each.status)).toEqual(["SKIPPED", "SKIPPED"]);
+    expect(run.blocks.nodes.map((each: Json) => each.status)).toEqual(["SKIPPED", "SKIPPED"]);
   });
 
   test("that broke off is tried again, and what was done is not done again", async () => {
@@ -217,7 +218,7 @@ describe("a run", () => {
       outputArtifact: { inlineData: [{ n: 1, a: 1, b: 2 }] },
     });
     expect(runs).toEqual(["first", "second", "second"]);
-    expect(run.blocks.nodes.map((each: any) => each.retryCount)).toEqual([0, 1]);
+    expect(run.blocks.nodes.map((each: Json) => each.retryCount)).toEqual([0, 1]);
   });
 
   test("goes on in another worker after kill -9, without a block done twice", async () => {
@@ -229,7 +230,7 @@ describe("a run", () => {
     const frozen = await startFreezingRunner(server.database.workerUrl, "freeze", join(folder, "frozen"), folder);
     await frozen.frozen;
     const before = await read(id);
-    expect(before.blocks.nodes.map((each: any) => each.status)).toEqual(["COMPLETED", "RUNNING"]);
+    expect(before.blocks.nodes.map((each: Json) => each.status)).toEqual(["COMPLETED", "RUNNING"]);
     frozen.child.kill("SIGKILL");
     await work();
     const run = await untilEnded(id);
@@ -297,7 +298,7 @@ describe("a run that is cancelled", () => {
 });
 
 describe("what cannot be run", () => {
-  const codeOf = (answer: { errors?: { extensions: Record<string, any> }[] }) => answer.errors?.[0]?.extensions;
+  const codeOf = (answer: { errors?: { extensions: Record<string, Json> }[] }) => answer.errors?.[0]?.extensions;
 
   test("is refused before anything is queued", async () => {
     const draft = await makeBlueprint(step("email"));
