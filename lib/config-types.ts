@@ -39,3 +39,10 @@ export const networks = listOf((value) => {
   const version = isIP(address);
   return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
 }, "must be addresses or networks such as 10.0.0.0/8, with commas between them");
+
+/** Names of hosts, internet addresses, and networks of them. */
+export const targets = listOf((value) => {
+  const [, address = "", bits = "0"] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
+  const version = isIP(address);
+  return version === 0 ? /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(value) : Number(bits) <= (version === 4 ? 32 : 128);
+}, "must be hosts, addresses or networks such as hooks.test,10.0.0.0/8, with commas between them");

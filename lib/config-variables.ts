@@ -2,6 +2,7 @@ import { z } from "zod";
 import { networks, origins } from "./config-types.ts";
 import { limitVariables } from "./limit-variables.ts";
 import { int, secret, text, variable } from "./setting.ts";
+import { webhookVariables } from "./webhook-variables.ts";
 
 export type { Variable } from "./setting.ts";
 
@@ -211,4 +212,5 @@ export const variables = {
     undefined,
     "Whether strangers may register a tenant. Unset: closed with NODE_ENV=production, else open.",
   ),
+  ...webhookVariables,
 } as const;

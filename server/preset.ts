@@ -39,6 +39,7 @@ import { TenantKeyPlugin } from "./plugins/tenant-key-plugin.ts";
 import { trustedDocumentsPlugin } from "./plugins/trusted-documents-plugin.ts";
 import { TypeIdPlugin } from "./plugins/type-id-plugin.ts";
 import { webhookSourcePlugin } from "./plugins/webhook-source-plugin.ts";
+import { webhookSubscriptionPlugin } from "./plugins/webhook-subscription-plugin.ts";
 import { writePlugin } from "./plugins/write-plugin.ts";
 
 /** What the API is composed from. */
@@ -143,6 +144,7 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
       SignInPlugin,
       connectionSecretPlugin(config),
       webhookSourcePlugin(config),
+      webhookSubscriptionPlugin(config),
       AccountPlugin,
       ApiKeyPlugin,
       ProgressPlugin,

@@ -15,6 +15,8 @@ import { heartbeatTimes, startHeartbeat, type HeartbeatTimes } from "./heartbeat
 import { createJobMetrics } from "./job-metrics.ts";
 import { createQueueLog } from "./queue-log.ts";
 import { tasks as allTasks } from "./tasks/index.ts";
+import { deliveryConnections, startDelivering } from "./webhooks/deliver-webhooks.ts";
+import { createWebhookMetrics } from "./webhooks/webhook-metrics.ts";
 
 /** What a worker is made of; what is left out is what the process runs with. */
 export interface WorkerOptions {
@@ -59,8 +61,8 @@ export async function startWorker({
     connectionString: databaseUrl,
     applicationName: "rowhouse worker",
     log,
-    // Per job: its own work and the look after it; besides, the queue's and the heartbeat's, and those of the feed.
-    size: Math.max(config.poolSize, concurrency * 2 + 4) + relayConcurrency + 1,
+    // Per job: its own work and the look after it; besides, the queue's and the heartbeat's, those of the feed, and of webhooks.
+    size: Math.max(config.poolSize, concurrency * 2 + 4) + relayConcurrency + 1 + deliveryConnections,
   });
   const drain = new AbortController();
   const events: WorkerEvents = new EventEmitter();
@@ -89,6 +91,7 @@ export async function startWorker({
     consumers.length > 0
       ? startRelay({ pool, databaseUrl, log, metrics: createFeedMetrics(metrics), consumers })
       : undefined;
+  const deliverer = startDelivering({ pool, config, log, metrics: createWebhookMetrics(metrics) });
 
   let stopping: Promise<void> | undefined;
   const failed = runner.promise.then(() => new Promise<never>(() => {}));
@@ -101,7 +104,7 @@ export async function startWorker({
       (stopping ??= (async () => {
         const timer = setTimeout(() => drain.abort(), drainMs);
         // A queue that ended by itself says so by refusing to stop; `failed` has told why.
-        await Promise.all([runner.stop().catch(() => {}), relay?.stop()]);
+        await Promise.all([runner.stop().catch(() => {}), relay?.stop(), deliverer.stop()]);
         clearTimeout(timer);
         await pulse.stop().catch((error) => log.warn({ err: error }, "the heartbeat's row stays until it is swept"));
         await pool.end();

@@ -16,6 +16,7 @@
 --   private.find_invitation, accept_invitation: the token alone tells the tenant; private.guard_membership, end_membership: set-up commands have no claims.
 --   private.find_webhook_source: the address that a service calls tells the tenant.
 --   private.due_automations, automation_tenants, forget_automation_runs: one task looks at the clock, and clears away, for all tenants.
+--   private.claim_webhook_deliveries, webhook_tenants, forget_webhook_deliveries: one worker delivers for all tenants; tell_webhook_disabled, open_webhook_mail: mails to users, who belong to none.
 -- Violated by: set role rowhouse_definer; create function private.bad() returns int language sql return 1; reset role;
 select p.oid::regprocedure::text as object, 'crosses tenants and is not on the list of those that may' as problem
 from pg_proc p join pg_roles r on r.oid = p.proowner
@@ -24,5 +25,6 @@ where (r.rolbypassrls or r.rolsuper) and p.pronamespace::regnamespace::text = an
   and p.proname not in ('find_login', 'find_user', 'find_api_key', 'key_changes', 'note_key_uses', 'find_foreign_member', 'find_tenant_actors', 'create_tenant', 'create_user', 'expired_export_files', 'abandoned_imports', 'write_audit_logs', 'waiting_months', 'forget_tenants',
     'open_session', 'exchange_session_token', 'end_sessions', 'revoke_token', 'revocations', 'password_hash', 'change_password', 'login_locked_until', 'note_login_failure', 'forget_login_failures',
     'keep_feed_consumers', 'waiting_feed_consumers',
+    'claim_webhook_deliveries', 'webhook_tenants', 'forget_webhook_deliveries', 'tell_webhook_disabled', 'open_webhook_mail',
     'write_event', 'queue_mail', 'open_mail', 'close_mail', 'open_invitation_mail', 'find_invitation', 'accept_invitation', 'guard_membership', 'end_membership', 'find_totp', 'begin_totp', 'use_totp_step', 'use_recovery_code', 'confirm_totp', 'drop_totp',
     'due_automations', 'automation_tenants', 'forget_automation_runs', 'find_webhook_source', 'open_reset_mail', 'reset_password', 'begin_registration', 'open_registration_mail', 'find_registration', 'confirm_registration')

@@ -7,7 +7,7 @@
 -- Violated by: select ddl.feed('crm.contacts', p_payload => '{primary_email}');
 -- Violated by: select ddl.feed('events.webhook_deliveries');
 with unfed (name) as (values
-  ('audit.audit_logs'), ('events.events'), ('events.webhook_deliveries'), ('events.webhook_subscriptions'),
+  ('audit.audit_logs'), ('events.events'), ('events.webhook_deliveries'), ('events.webhook_subscriptions'), ('events.webhook_replays'),
   ('iam.actors'), ('iam.api_keys'), ('iam.invitations'), ('iam.sessions'),
   ('lists.list_import_rows'), ('lists.enrichment_results'), ('lists.export_files'), ('lists.rpc_scores'),
   ('lists.list_entry_totals'), ('lists.enrichment_result_totals'),

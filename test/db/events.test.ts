@@ -193,15 +193,18 @@ describe("a delivery", () => {
       });
     }));
 
-  test("that is dead can be replayed, one that was delivered cannot", () =>
+  test("that is over can be replayed, and is tried from the beginning", () =>
     as("system", async (client) => {
       const { id } = await deliver(client);
       expect(await move(client, id, "dead")).toMatchObject({ next_attempt_at: null });
       expect(await move(client, id, "pending")).toMatchObject({ next_attempt_at: expect.any(Date) });
       await move(client, id, "delivering");
       await move(client, id, "delivered");
-      const again = "update events.webhook_deliveries set status = 'pending' where id = $1";
-      expect(await refusal(client, again, [id])).toMatchObject({ code: "RH006" });
+      expect(await move(client, id, "pending")).toMatchObject({
+        attempt_count: 0,
+        delivered_at: null,
+        replayed_at: expect.any(Date),
+      });
     }));
 
   test("always sends the same to the same receiver, once for each event", () =>

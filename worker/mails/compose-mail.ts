@@ -6,6 +6,10 @@ export type MailFacts =
     }
   | { readonly kind: "registration"; readonly facts: { tenantName: string; expiresAt: string } }
   | { readonly kind: "registration_taken"; readonly facts: { tenantName: string } }
+  | {
+      readonly kind: "webhook_disabled";
+      readonly facts: { tenantName: string; name: string; url: string; reason: string; disabledAt: string };
+    }
   | { readonly kind: "password_reset"; readonly facts: { name: string; expiresAt: string } };
 
 /** The words of a mail. */
@@ -52,6 +56,20 @@ export function composeMail(mail: MailFacts, token: string, appUrl: string): Mai
           "If it was not you, ignore this mail: nothing happened.",
         ),
       };
+    case "webhook_disabled": {
+      const { tenantName, name, url, reason, disabledAt } = mail.facts;
+      const why =
+        reason === "gone"
+          ? "its receiver answered that the address exists no more (410)"
+          : "deliveries to it failed again and again";
+      return {
+        subject: `The webhook ${line(name)} was switched off`,
+        text: paragraphs(
+          `The webhook ${line(name)} of ${line(tenantName)} on Rowhouse was switched off at ${time(disabledAt)}, because ${why}.`,
+          `It sends to ${new URL(url).host.replaceAll(".", " . ")}. What waits is kept. When the receiver works again, set the status of the webhook to ACTIVE (updateWebhookSubscription), and have sent once more what happened meanwhile (replayWebhookEvents).`,
+        ),
+      };
+    }
     case "password_reset":
       return {
         subject: "Set a new password",

@@ -4,10 +4,12 @@ import { exportList } from "./export-list.ts";
 import { fireDueAutomations } from "./fire-due-automations.ts";
 import { forgetAutomationRuns } from "./forget-automation-runs.ts";
 import { forgetIdempotencyKeys } from "./forget-idempotency-keys.ts";
+import { forgetWebhookDeliveries } from "./forget-webhook-deliveries.ts";
 import { keepPartitions } from "./keep-partitions.ts";
 import { mergeImport } from "./merge-import.ts";
 import { processWebhookEvent } from "./process-webhook-event.ts";
 import { removeExpiredExports } from "./remove-expired-exports.ts";
+import { replayWebhookEvents } from "./replay-webhook-events.ts";
 import { runAutomation } from "./run-automation.ts";
 import { runPipeline } from "./run-pipeline.ts";
 import { sendMail } from "./send-mail.ts";
@@ -22,10 +24,12 @@ export const tasks = [
   fireDueAutomations,
   forgetAutomationRuns,
   forgetIdempotencyKeys,
+  forgetWebhookDeliveries,
   keepPartitions,
   mergeImport,
   processWebhookEvent,
   removeExpiredExports,
+  replayWebhookEvents,
   runAutomation,
   runPipeline,
   sendMail,

@@ -10,7 +10,7 @@ select ddl.audit('lists.export_jobs', p_ignored => '{row_count,byte_count,total_
 select ddl.audit('lists.filter_rules');
 select ddl.audit('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at,next_run_at,failure_count}');
 select ddl.audit('pipeline.webhook_sources', p_redacted => '{path_token}');
-select ddl.audit('events.webhook_subscriptions', p_ignored => '{failure_count}');
+select ddl.audit('events.webhook_subscriptions', p_ignored => '{failure_count,failing_since,active_since,start_position}');
 select ddl.audit('crm.contact_consents');
 
 -- What a secret is stays unknown, that it was set or replaced does not.

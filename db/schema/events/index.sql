@@ -17,4 +17,13 @@ grant usage on schema events to rowhouse_viewer, rowhouse_system, rowhouse_defin
 --!include events/webhook_subscriptions.sql
 --!include events/webhook_subscription_secrets.sql
 --!include events/webhook_deliveries.sql
+--!include events/event_rows.sql
+--!include events/add_webhook_deliveries.sql
+--!include events/claim_webhook_deliveries.sql
+--!include events/webhook_notices.sql
+--!include events/settle_webhook_deliveries.sql
+--!include events/forget_webhook_deliveries.sql
+--!include events/create_webhook_subscription.sql
+--!include events/webhook_replays.sql
+--!include events/replay_webhooks.sql
 --!include events/fed_tables.sql

@@ -8,3 +8,6 @@ select ddl.enum('events.webhook_delivery_status', '{
   "pending": "Waits for its turn.", "delivering": "A worker is at it.", "delivered": "The receiver took it.",
   "failed": "It did not go through, and is tried again later.", "dead": "It was tried often enough, and waits for a person to replay it."
 }', 'Where the delivery of an event stands.');
+select ddl.enum('events.webhook_replay_status', '{
+  "queued": "Waits for a worker.", "running": "A worker makes its deliveries.", "succeeded": "All its deliveries are made.", "failed": "It ended with an error."
+}', 'Where a replay of events stands.');

@@ -1,14 +1,14 @@
 -- Mails that wait to be sent: to whom and what about. What they say, and the token in their link, is made when they are sent.
 create table if not exists private.mails (
   id uuid primary key default uuidv7(),
-  kind text not null constraint mails_kind_check check (kind in ('invitation', 'registration', 'password_reset')),
+  kind text not null constraint mails_kind_check check (kind in ('invitation', 'registration', 'password_reset', 'webhook_disabled')),
   address text not null constraint mails_address_check check (length(address) <= 320),
   tenant_id uuid constraint mails_tenant_id_fkey references iam.tenants (id) on delete cascade,
   subject_id uuid,
   created_at timestamptz not null default now()
 );
 comment on table private.mails is
-  'Mails to send. A row goes when its mail is sent, or after a week. subject_id: the invitation or registration. A password reset names only the address: whether somebody has it is found out by the worker.';
+  'Mails to send. A row goes when its mail is sent, or after a week. subject_id: the invitation, registration or webhook subscription. A password reset names only the address: whether somebody has it is found out by the worker.';
 create index if not exists mails_created_at_idx on private.mails (created_at);
 create index if not exists mails_tenant_id_idx on private.mails (tenant_id);
 select ddl.private_table('private.mails');

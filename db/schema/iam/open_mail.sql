@@ -10,6 +10,7 @@ begin
   facts := case v_mail.kind
     when 'invitation' then private.open_invitation_mail(v_mail.tenant_id, v_mail.subject_id, p_token_hash)
     when 'registration' then private.open_registration_mail(v_mail.subject_id, p_token_hash)
+    when 'webhook_disabled' then private.open_webhook_mail(v_mail.tenant_id, v_mail.subject_id)
     when 'password_reset' then private.open_reset_mail(v_mail.address, p_token_hash)
   end;
   if facts ? 'isTaken' then
