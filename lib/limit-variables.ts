@@ -76,4 +76,10 @@ export const limitVariables = {
     "67108864",
     "The most bytes that one source of webhooks may send within a minute; 0 for no limit.",
   ),
+  liveThrottleMs: variable(
+    "ROWHOUSE_LIVE_THROTTLE_MS",
+    int(0, 3_600_000),
+    "250",
+    "The shortest time between two runs of a live query, in milliseconds; a query may ask for a longer one.",
+  ),
 } as const;

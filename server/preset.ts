@@ -19,6 +19,7 @@ import { exportPreset } from "./plugins/export-plugin.ts";
 import { errorPreset } from "./plugins/error-plugin.ts";
 import { groupingPlugin } from "./plugins/grouping-plugin.ts";
 import { IndexedColumnsPlugin } from "./plugins/indexed-columns-plugin.ts";
+import { livePlugin } from "./plugins/live-plugin.ts";
 import { limitsPlugin } from "./plugins/limits-plugin.ts";
 import { AccountPlugin } from "./plugins/account-plugin.ts";
 import { eventsQueryPlugin } from "./plugins/events-query-plugin.ts";
@@ -135,6 +136,7 @@ export function makePreset({ pool, config, log, meter }: PresetOptions): Graphil
       writePlugin({ rowsMax: bulkRowsMax }),
       PlainSchemaPlugin,
       DescriptionsPlugin,
+      livePlugin(config),
       limitsPlugin(limits, { introspection, bodyBytesMax: config.bodyBytesMax }),
       ...(config.trustedDocuments === "off"
         ? []

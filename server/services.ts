@@ -5,6 +5,7 @@ import type { Revocations } from "./auth/revocations.ts";
 import type { FeedHub } from "./feed/feed-hub.ts";
 import type { RowWatch } from "./feed/watch-rows.ts";
 import type { FeedReader } from "./feed/read-feed.ts";
+import type { LiveQueries } from "./live/live-queries.ts";
 import type { ChangeHub } from "./subscriptions/change-hub.ts";
 
 /** What fields of the API need besides the caller's own connection. */
@@ -18,6 +19,7 @@ export interface Services {
   readonly feed: FeedHub;
   readonly rows: RowWatch;
   readonly feedReader: FeedReader;
+  readonly live: LiveQueries;
 }
 
 declare global {

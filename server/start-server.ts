@@ -21,6 +21,7 @@ import { mayOpenSocket } from "./http/cross-origin.ts";
 import { isMigrated } from "./http/health.ts";
 import { listen } from "./http/listen.ts";
 import { startLimits } from "./limits/start-limits.ts";
+import { createLiveQueries, type LiveQueries } from "./live/live-queries.ts";
 import { makePreset } from "./preset.ts";
 import type { Services } from "./services.ts";
 import { createFeedHub, eventsChannel } from "./feed/feed-hub.ts";
@@ -28,7 +29,7 @@ import { createFeedReader } from "./feed/read-feed.ts";
 import { createRowWatch } from "./feed/watch-rows.ts";
 import { createChangeHub } from "./subscriptions/change-hub.ts";
 import { serveEventStreams } from "./subscriptions/event-stream-server.ts";
-import { hearChange, progressChannel } from "./subscriptions/change.ts";
+import { hearChange, type Change, progressChannel } from "./subscriptions/change.ts";
 import { listenToChannels } from "./subscriptions/channel-listener.ts";
 import { serveSockets } from "./subscriptions/socket-server.ts";
 
@@ -65,12 +66,18 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
 
   const changes = createChangeHub();
   let isListening = () => false;
-  const feed = createFeedHub({ reader: createFeedReader(pool), log, metrics, isListening: () => isListening() });
+  const reader = createFeedReader(pool);
+  const feed = createFeedHub({ reader, log, metrics, isListening: () => isListening() });
   lifecycle.onClose("feed", async () => feed.close());
+  let noteChange: LiveQueries["changed"] = () => undefined;
+  const onChange = (change: Change) => {
+    changes.publish(change);
+    noteChange(change.tenant, change.table);
+  };
   const listener = await listenToChannels({
     connectionString: databaseUrl,
     log,
-    channels: { [progressChannel]: hearChange(changes.publish, log), [eventsChannel]: feed.wake },
+    channels: { [progressChannel]: hearChange(onChange, log), [eventsChannel]: feed.wake },
     onConnect() {
       changes.publishAll();
       feed.wakeAll();
@@ -91,6 +98,9 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
   lifecycle.onClose("limits", () => limits.close());
   const { admission, meter } = limits;
   const { refreshTokenDays } = config;
+  const live = createLiveQueries({ pool, feed, reader, admission, log, metrics });
+  lifecycle.onClose("live queries", async () => live.close());
+  noteChange = live.changed;
   const services: Services = {
     config,
     pool,
@@ -100,7 +110,8 @@ export async function startServer({ config, databaseUrl, log, lifecycle }: Start
     changes,
     feed,
     rows: createRowWatch(feed, changes, log),
-    feedReader: createFeedReader(pool),
+    feedReader: reader,
+    live,
   };
   const pgl = postgraphile({
     extends: [makePreset({ pool, config, log, meter })],

@@ -13,6 +13,8 @@ export interface RequestScope {
   session: Session;
   /** Kind and name of the GraphQL operation, such as `query ListPage`. */
   operation?: string | undefined;
+  /** SHA-256 of the stored document that is run, if it is one. */
+  documentHash?: string | undefined;
   /** Hash of the Idempotency-Key that was claimed for it. */
   idempotencyKeyHash?: string | undefined;
   /** Code of the first error of the response. */

@@ -2,6 +2,7 @@ import { SafeError } from "postgraphile/grafast";
 import { errorKinds, RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type { DocumentStore } from "../documents/document-store.ts";
+import { currentRequest } from "../http/request-scope.ts";
 
 /** What a request may name instead of sending a document, as clients write it. */
 interface RequestBody {
@@ -31,8 +32,11 @@ export function trustedDocumentsPlugin({ store, only, log }: TrustedDocumentsOpt
       throw new RowhouseError("FORBIDDEN", message, { field: "documentId" });
     }
     const stored = /^[0-9a-f]{64}$/.test(hash) ? await store.find(hash) : undefined;
-    if (stored !== undefined) body.query = stored;
-    else if (only || !isSent) {
+    if (stored !== undefined) {
+      body.query = stored;
+      const scope = currentRequest();
+      if (scope) scope.documentHash = hash;
+    } else if (only || !isSent) {
       const message = `There is no stored document ${JSON.stringify(hash.slice(0, 80))}. Store it with npm run documents.`;
       throw new RowhouseError("NOT_FOUND", message, { field: "documentId" });
     }

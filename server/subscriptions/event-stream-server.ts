@@ -153,6 +153,7 @@ async function sendResults(
   res.once("finish", stop);
   res.once("close", stop);
   try {
+    if (stream.isOver) return;
     for (let each = await iterator.next(); !each.done && !stream.isOver; each = await iterator.next()) {
       await send(each.value);
     }

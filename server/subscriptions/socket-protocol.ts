@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { getOperationAST, GraphQLError, OperationTypeNode, type ExecutionArgs } from "graphql";
+import { GraphQLError, type ExecutionArgs } from "graphql";
 import { makeServer, type Server } from "graphql-ws";
 import { makeGraphQLWSConfig, type GrafservBase } from "postgraphile/grafserv";
 import type { WebSocket } from "ws";
@@ -11,8 +11,9 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { Session } from "../auth/session.ts";
 import type { ClientOf } from "../http/client-address.ts";
 import { withRequestScope, type RequestScope } from "../http/request-scope.ts";
-import type { Admission, OperationKind } from "../limits/admission.ts";
+import type { Admission } from "../limits/admission.ts";
 import type { Flow } from "./flow.ts";
+import { kindOf } from "./operation-kind.ts";
 
 /** An operation that is under way on a socket. */
 export interface SocketOperation {
@@ -143,11 +144,6 @@ export function createSocketProtocol(options: SocketProtocolOptions): Server<Soc
       for (const id of [...extra.operations.keys()]) ended(extra, id);
     },
   });
-}
-
-function kindOf({ document, operationName }: ExecutionArgs): OperationKind {
-  const operation = getOperationAST(document, operationName);
-  return operation?.operation === OperationTypeNode.SUBSCRIPTION ? "subscriptions" : "operations";
 }
 
 /** Scopes by the arguments of their operation, which graphql-ws hands on without its id. */
