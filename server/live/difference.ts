@@ -9,7 +9,8 @@ type Row = { readonly id?: unknown; readonly rowId?: unknown; readonly node?: Ro
 const differ = create({
   // Rows are known by their ids, wherever they stand in a list.
   objectHash(each: object, index) {
-    const row = each as Row;
+    const row = each as Row | null;
+    if (row === null) return undefined;
     const id = row.id ?? row.rowId ?? row.node?.id ?? row.node?.rowId ?? row.cursor;
     return typeof id === "string" ? id : `#${index}`;
   },
