@@ -14,6 +14,8 @@ begin
     'rowhouse_system',     -- imports, enrichment, exports: inside one tenant, wider column grants
     -- API keys that are limited to scopes: as the role of the same name, behind the policies of rowhouse_scoped.
     'rowhouse_scoped', 'rowhouse_viewer_scoped', 'rowhouse_member_scoped', 'rowhouse_manager_scoped', 'rowhouse_admin_scoped',
+    -- Viewers of tenants that keep e-mail addresses and phone numbers from them: they inherit nothing of rowhouse_viewer.
+    'rowhouse_viewer_masked', 'rowhouse_viewer_masked_scoped',
     'rowhouse_identity'    -- looks up who is logging in, before a tenant is known
   ] loop
     if not exists (select from pg_roles where rolname = v_role) then
@@ -40,14 +42,14 @@ begin
   grant rowhouse_member to rowhouse_manager with inherit true, set false;
   grant rowhouse_manager to rowhouse_admin with inherit true, set false;
 
-  foreach v_role in array array['rowhouse_viewer', 'rowhouse_member', 'rowhouse_manager', 'rowhouse_admin'] loop
+  foreach v_role in array array['rowhouse_viewer', 'rowhouse_viewer_masked', 'rowhouse_member', 'rowhouse_manager', 'rowhouse_admin'] loop
     execute format('alter role %I inherit', v_role || '_scoped');
     execute format('grant %I, rowhouse_scoped to %I with inherit true, set false', v_role, v_role || '_scoped');
     execute format('grant %I to rowhouse_server with inherit false, set true', v_role || '_scoped');
   end loop;
 
   -- The logins own nothing and inherit nothing: they become one of these roles for each transaction.
-  grant rowhouse_anonymous, rowhouse_viewer, rowhouse_member, rowhouse_manager, rowhouse_admin, rowhouse_system, rowhouse_identity
+  grant rowhouse_anonymous, rowhouse_viewer, rowhouse_viewer_masked, rowhouse_member, rowhouse_manager, rowhouse_admin, rowhouse_system, rowhouse_identity
     to rowhouse_server with inherit false, set true;
   grant rowhouse_system to rowhouse_worker with inherit false, set true;
   -- Automations act in the worker, each in the role that it was given.

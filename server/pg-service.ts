@@ -1,10 +1,11 @@
 import type { Pool } from "pg";
 import { createWithPgClient, makePgService } from "postgraphile/adaptors/pg";
 import { RowhouseError } from "../lib/errors.ts";
-import { pgSettings, type TokenRole } from "./auth/session.ts";
+import { isMaskedRole, pgSettings, type TokenRole } from "./auth/session.ts";
 import { currentRequest, currentSession } from "./http/request-scope.ts";
 import { isMutation } from "./idempotency/idempotent-graphql.ts";
 import type { DatabaseMeter } from "./limits/database-meter.ts";
+import { createMaskedForms, maskedClient, readStandIns, type StandIns } from "./masked-client.ts";
 
 /** The schemas whose tables and functions the API shows. */
 export const apiSchemas = ["iam", "pipeline", "crm", "lists", "outreach", "inbox", "tracking", "events", "audit"];
@@ -20,6 +21,8 @@ const statementPrefixes: Readonly<Record<string, string>> = {
   rowhouse_member_scoped: "M",
   rowhouse_manager_scoped: "G",
   rowhouse_admin_scoped: "X",
+  rowhouse_viewer_masked: "k",
+  rowhouse_viewer_masked_scoped: "K",
 };
 
 /** What the API's way to the database is told besides its pool. */
@@ -65,6 +68,12 @@ export function createPgService(
 }
 
 function createWithRoleClient(meter: DatabaseMeter | undefined, statementTimeoutMs: number) {
+  const formOf = createMaskedForms();
+  let standIns: StandIns | undefined;
+  const masked = async (client: PgClient) => {
+    const names = (standIns ??= await readStandIns(client));
+    return maskedClient(client, (text) => formOf(text, names));
+  };
   return async (...args: Parameters<typeof createWithPgClient>): Promise<WithPgClient> => {
     const inner = await createWithPgClient(...args);
     const outer = (async (settings, callback) => {
@@ -76,7 +85,8 @@ function createWithRoleClient(meter: DatabaseMeter | undefined, statementTimeout
         return await inner(settings, async (client) => {
           // From here on it has a connection: waiting for one costs nobody anything.
           if (tenantId) stop = meter?.begin(tenantId);
-          const result = await callback(prefix ? namedForRole(client, prefix) : client);
+          const named = prefix ? namedForRole(client, prefix) : client;
+          const result = await callback(isMaskedRole(role) ? await masked(named) : named);
           await noteEffect(client);
           return result;
         });

@@ -12,3 +12,4 @@
 --!include tracking/index.sql
 --!include events/index.sql
 --!include audit/index.sql
+--!include masked/index.sql

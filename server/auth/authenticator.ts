@@ -26,19 +26,29 @@ export interface AuthenticatorParts {
   readonly keys: ApiKeys;
   /** Undefined where no other issuer is accepted. */
   readonly foreign?: ForeignTokens | undefined;
-  readonly revocations: Pick<Revocations, "onRevoked">;
+  readonly revocations: Pick<Revocations, "onRevoked" | "isMasked">;
 }
 
 /** A timer of Node cannot wait longer, in milliseconds. */
 const timerMax = 2_147_483_647;
 
-const powersOf = ({ tenantId, actorId, role, scopes }: Session) => JSON.stringify([tenantId, actorId, role, scopes]);
+const powersOf = ({ tenantId, actorId, role, scopes, isMasked }: Session) =>
+  JSON.stringify([tenantId, actorId, role, scopes, isMasked]);
 
 /** Access tokens, our own and those of other issuers, and API keys. */
 export function createAuthenticator({ tokens, keys, foreign, revocations }: AuthenticatorParts): Authenticator {
-  const verify = (credential: string, ipAddress: string | undefined) => {
+  const find = (credential: string, ipAddress: string | undefined) => {
     if (looksLikeApiKey(credential)) return keys.verify(credential, ipAddress);
     return foreign?.claims(credential) ? foreign.verify(credential) : tokens.verify(credential);
+  };
+  // What is remembered of a credential outlives the wish of its tenant, so the wish is looked at each time.
+  const masked = (session: Session): Session =>
+    session.role === "viewer" && session.tenantId !== undefined && revocations.isMasked(session.tenantId)
+      ? { ...session, isMasked: true }
+      : session;
+  const verify = (credential: string, ipAddress: string | undefined) => {
+    const found = find(credential, ipAddress);
+    return found instanceof Promise ? found.then(masked) : masked(found);
   };
 
   return {

@@ -8,6 +8,8 @@ import type { Session } from "./session.ts";
 export interface Revocations {
   /** Whether the session behind a token, or the token itself, was revoked. */
   isRevoked(session: Session): boolean;
+  /** Whether viewers of a tenant see contact data masked. */
+  isMasked(tenantId: string): boolean;
   /** Whether nothing of what was read at these versions is known to have changed since; false when nobody can tell. */
   isCurrent(versions: readonly (readonly [id: string, version: number])[]): boolean;
   /** Calls back after something was revoked or changed, until the function it returns is called. */
@@ -25,6 +27,7 @@ const lateMs = 30_000;
 
 const begin = "begin read only; select set_config('role', 'rowhouse_identity', true)";
 const query = "select id, revoked_at from private.revocations($1)";
+const maskingQuery = "select tenant_id, is_masked from private.masking_changes($1)";
 const changesQuery = "select id, version from private.key_changes($1)";
 
 /** For how long after the last answer of the database what is remembered may be used, in milliseconds. */
@@ -35,6 +38,8 @@ export async function watchRevocations(pool: Pool, log: Log): Promise<Revocation
   const longestLifeMs = tokenMinutesMax * 60_000;
   const revoked = new Map<string, number>();
   const versions = new Map<string, number>();
+  const masked = new Set<string>();
+  let maskingSince = new Date(0);
   let answeredAt = 0;
   const listeners = new Set<() => void>();
   let since = new Date(Date.now() - longestLifeMs - lateMs);
@@ -44,13 +49,20 @@ export async function watchRevocations(pool: Pool, log: Log): Promise<Revocation
   const refresh = async () => {
     const asked = Date.now();
     const changedSince = new Date(asked - lateMs);
-    const [{ rows }, changes] = await withTransaction(pool, begin, async (client) => [
+    const [{ rows }, changes, masking] = await withTransaction(pool, begin, async (client) => [
       await client.query<{ id: string; revoked_at: Date }>(query, [since]),
       await client.query<{ id: string; version: string }>(changesQuery, [changedSince]),
+      await client.query<{ tenant_id: string; is_masked: boolean }>(maskingQuery, [maskingSince]),
     ]);
     since = changedSince;
+    maskingSince = changedSince;
     answeredAt = asked;
     let isNew = false;
+    for (const { tenant_id, is_masked } of masking.rows) {
+      isNew ||= masked.has(tenant_id) !== is_masked;
+      if (is_masked) masked.add(tenant_id);
+      else masked.delete(tenant_id);
+    }
     for (const { id, version } of changes.rows) {
       isNew ||= versions.get(id) !== Number(version);
       versions.set(id, Number(version));
@@ -80,6 +92,7 @@ export async function watchRevocations(pool: Pool, log: Log): Promise<Revocation
   return {
     isRevoked: ({ sessionId, tokenId }) =>
       (sessionId !== undefined && revoked.has(sessionId)) || (tokenId !== undefined && revoked.has(tokenId)),
+    isMasked: (tenantId) => masked.has(tenantId),
     isCurrent: (read) =>
       answeredAt + trustMs > Date.now() && read.every(([id, version]) => (versions.get(id) ?? version) === version),
     onRevoked(listener) {

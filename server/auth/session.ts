@@ -19,6 +19,8 @@ export interface Session {
   readonly apiKeyId?: string | undefined;
   /** To which parts of the data an API key is limited; undefined for everything that the role may do. */
   readonly scopes?: readonly string[] | undefined;
+  /** Whether e-mail addresses and phone numbers are masked for it: a viewer of a tenant that wants it so. */
+  readonly isMasked?: boolean | undefined;
   /** When the token or key ends, in seconds since 1970; an API key need not end. */
   readonly expiresAt?: number | undefined;
 }
@@ -35,10 +37,18 @@ const databaseRoles: Readonly<Record<TokenRole, string>> = {
   owner: "rowhouse_admin",
 };
 
+/** The role of viewers who see contact data masked; it may not read a column that holds any. */
+const maskedRole = "rowhouse_viewer_masked";
+
+/** Whether a database role is that of masked viewers. */
+export const isMaskedRole = (role: string | undefined): boolean =>
+  role === maskedRole || role === `${maskedRole}_scoped`;
+
 /** The database role that a session acts as; one that is limited to scopes has the policies of rowhouse_scoped, too. */
 export function databaseRole(session: Session): string {
   if (session.role === undefined) return "rowhouse_anonymous";
-  const role = session.tenantId === undefined ? "rowhouse_viewer" : databaseRoles[session.role];
+  const plain = session.tenantId === undefined ? "rowhouse_viewer" : databaseRoles[session.role];
+  const role = session.isMasked ? maskedRole : plain;
   return session.scopes === undefined ? role : `${role}_scoped`;
 }
 

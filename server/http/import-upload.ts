@@ -8,6 +8,7 @@ import { RowhouseError } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import { inTenantTransaction, type TenantClaims } from "../../lib/tenant-transaction.ts";
 import { encodeTypeId, parseTypeId } from "../../lib/type-id.ts";
+import { refuseMasked } from "../auth/refuse-masked.ts";
 import { requireScope } from "../auth/require-scope.ts";
 import { idempotentUpload } from "../idempotency/idempotent-upload.ts";
 import { readRejects } from "../imports/read-rejects.ts";
@@ -29,11 +30,12 @@ export interface ImportUploadOptions {
 }
 
 /** What is told of an import: enough for a script that sends a file and waits. */
-const readStatus = `select status, file_name as "fileName", format, encoding, delimiter, headers, is_dry_run as "isDryRun",
+const readStatus = (isMasked: boolean) => `select status, file_name as "fileName", format, encoding, delimiter,
+    ${isMasked ? "app.mask_json(headers, false, false)" : "headers"} as headers, is_dry_run as "isDryRun",
     byte_count::float8 as "byteCount", line_count::float8 as "lineCount", accepted_count::float8 as "acceptedCount",
     rejected_count::float8 as "rejectedCount", warning_count::float8 as "warningCount", inserted_count::float8 as "insertedCount",
     filled_count::float8 as "filledCount", overwritten_count::float8 as "overwrittenCount", skipped_count::float8 as "skippedCount",
-    error_code as "errorCode", error_message as "errorMessage"
+    error_code as "errorCode", ${isMasked ? "app.mask_text(error_message)" : "error_message"} as "errorMessage"
   from lists.list_imports where id = $1`;
 
 /**
@@ -92,7 +94,7 @@ export function importUpload(options: ImportUploadOptions): Router {
   router.get(
     "/:id",
     answering(async (req, res) => {
-      res.json(await statusOf(pool, await claimsOf(pool, res, "viewer"), req));
+      res.json(await statusOf(pool, await claimsOf(pool, res, "viewer"), req, scopeOf(res).session.isMasked));
     }),
   );
 
@@ -100,6 +102,7 @@ export function importUpload(options: ImportUploadOptions): Router {
     "/:id/rejects",
     answering(async (req, res) => {
       const claims = await claimsOf(pool, res, "viewer");
+      refuseMasked(scopeOf(res).session, "The rejected lines of an import hold");
       await statusOf(pool, claims, req);
       res.attachment("rejects.csv").type("text/csv; charset=utf-8");
       await pipeline(Readable.from(readRejects(pool, claims, req.params["id"] as string)), res);
@@ -108,10 +111,10 @@ export function importUpload(options: ImportUploadOptions): Router {
   return router;
 }
 
-async function statusOf(pool: Pool, claims: TenantClaims, req: Request): Promise<Record<string, unknown>> {
+async function statusOf(pool: Pool, claims: TenantClaims, req: Request, isMasked = false) {
   const rowId = req.params["id"] as string;
   const id = encodeTypeId("imp", rowId);
-  const { rows } = await inTenantTransaction(pool, claims, (client) => client.query(readStatus, [rowId]));
+  const { rows } = await inTenantTransaction(pool, claims, (client) => client.query(readStatus(isMasked), [rowId]));
   if (!rows[0]) throw new RowhouseError("NOT_FOUND", `There is no import ${id}.`);
   return { id, rowId, ...rows[0] };
 }

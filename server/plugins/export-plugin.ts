@@ -4,6 +4,7 @@ import type { Config } from "../../lib/config.ts";
 import { compileEntryFilter } from "../../lib/entry-filter.ts";
 import { signLink } from "../../lib/signed-link.ts";
 import { decodeTypeId } from "../../lib/type-id.ts";
+import { refuseMasked } from "../auth/refuse-masked.ts";
 import { currentSession } from "../http/request-scope.ts";
 
 const typeDefs = gql`
@@ -19,7 +20,9 @@ const typeDefs = gql`
 /** `ExportFile.downloadUrl`, and a look at the filter of `startExport` before anything is queued. */
 export function exportPreset(config: Config): GraphileConfig.Preset {
   const link = ([id, fileEnd]: readonly [string, string]): string => {
-    const { tenantId } = currentSession();
+    const session = currentSession();
+    refuseMasked(session, "The file of an export holds");
+    const { tenantId } = session;
     const fileId = decodeTypeId("file", id);
     const end = Math.min(Date.now() + config.exportLinkMinutes * 60_000, new Date(fileEnd).getTime());
     return `${config.publicUrl}${signLink(config.secret, { tenantId: tenantId!, fileId }, new Date(end))}`;

@@ -14,3 +14,4 @@ grant usage on schema app to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include app/search_text.sql
 --!include app/search_query.sql
 --!include app/type_id.sql
+--!include app/mask.sql

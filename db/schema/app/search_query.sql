@@ -53,6 +53,11 @@ end
 $$;
 comment on function app.search_query(text, boolean) is 'A search as PostgreSQL runs it; null when nothing is looked for.';
 
+create or replace function app.search_candidates(p_query text) returns tsquery
+language sql immutable parallel safe
+return app.search_query(case when p_query ~ '^[\s0-9+()./-]+$' then p_query else regexp_replace(p_query, '-("[^"]*"?|[^\s"]+)', '', 'g') end);
+comment on function app.search_candidates(text) is 'A search without what it excludes: whatever the search finds, this finds, too.';
+
 create or replace function app.search_sounds_query(p_query text) returns tsquery
 language sql immutable parallel safe
 begin atomic
@@ -108,5 +113,5 @@ language sql immutable strict parallel safe
 return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
 comment on function app.escape_html(text) is 'A text with the signs of HTML escaped.';
 
-grant execute on function app.search_sounds_query(text), app.search_terms(text), app.search_query(text, boolean), app.highlight(text, text), app.escape_html(text)
+grant execute on function app.search_sounds_query(text), app.search_terms(text), app.search_query(text, boolean), app.search_candidates(text), app.highlight(text, text), app.escape_html(text)
   to rowhouse_viewer, rowhouse_definer;

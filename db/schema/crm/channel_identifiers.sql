@@ -34,3 +34,4 @@ select ddl.foreign_key('crm.channel_identifiers', 'contact_id', 'crm.contacts', 
 comment on constraint channel_identifiers_contact_id_fkey on crm.channel_identifiers is '@nestedCreate';
 select ddl.tenant_table('crm.channel_identifiers', p_insert => '{contact_id,channel,identifier,label,is_primary,source}',
   p_update => '{identifier,label,is_primary,source}');
+select ddl.masked('crm.channel_identifiers', '{"identifier": "case when t.channel in (''linkedin'', ''postal'') then app.mask_text(t.identifier) else app.mask_contact(t.identifier) end", "label": "text", "source": "text"}');

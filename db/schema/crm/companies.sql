@@ -51,3 +51,4 @@ select ddl.foreign_key('crm.companies', 'created_by', 'iam.actors', 'set null');
 select ddl.tenant_table('crm.companies',
   p_insert => '{name,legal_name,domain,website,linkedin_url,phone_e164,industry,sic_code,sic_description,naf_code,siren,employee_count,annual_revenue_minor,currency,address_line1,address_line2,city,state,county,postal_code,country,attributes,source_type}',
   p_update => '{name,legal_name,domain,website,linkedin_url,phone_e164,industry,sic_code,sic_description,naf_code,siren,employee_count,annual_revenue_minor,currency,address_line1,address_line2,city,state,county,postal_code,country,attributes}');
+select ddl.masked('crm.companies', '{"phone_e164": "phone", "attributes": "json"}');

@@ -27,3 +27,4 @@ create index if not exists contact_attributes_key_idx on crm.contact_attributes 
 select ddl.foreign_key('crm.contact_attributes', 'contact_id', 'crm.contacts', 'cascade', p_index => false);
 comment on constraint contact_attributes_contact_id_fkey on crm.contact_attributes is E'@nestedCreate\n@foreignFieldName customAttributes';
 select ddl.tenant_table('crm.contact_attributes', p_insert => '{contact_id,key,data_type,value}', p_update => '{data_type,value}');
+select ddl.masked('crm.contact_attributes', '{"value": "app.mask_json(t.value, app.names_contact(t.key))"}');

@@ -39,3 +39,4 @@ end;
 comment on function crm.contacts_current_consents(crm.contacts) is
   'The latest yes or no of the contact for each channel and purpose: what holds now, unless it has expired.';
 grant execute on function crm.contacts_current_consents(crm.contacts) to rowhouse_viewer, rowhouse_system;
+select ddl.masked('crm.contact_consents', '{"proof": "json", "wording": "text"}');

@@ -26,3 +26,4 @@ select ddl.foreign_key('crm.contact_timeline_events', 'contact_id', 'crm.contact
 select ddl.foreign_key('crm.contact_timeline_events', 'actor_id', 'iam.actors', 'set null');
 comment on constraint contact_timeline_events_contact_id_fkey on crm.contact_timeline_events is E'@foreignFieldName timelineEvents';
 select ddl.append_only('crm.contact_timeline_events', p_insert => '{contact_id,event_type,title,body,channel,metadata,occurred_at}');
+select ddl.masked('crm.contact_timeline_events', '{"title": "text", "body": "text", "metadata": "json"}');

@@ -55,3 +55,4 @@ language sql stable set search_path to pg_catalog
 return extract(year from age(current_date, contact.date_of_birth))::integer;
 comment on function crm.contacts_age(crm.contacts) is 'Years since the day of birth.';
 grant execute on function crm.contacts_age(crm.contacts) to rowhouse_viewer;
+select ddl.masked('crm.contacts', '{"display_name": "text", "primary_email": "email", "primary_phone_e164": "phone", "attributes": "json"}');

@@ -35,3 +35,6 @@ grant usage on schema crm to rowhouse_viewer, rowhouse_system, rowhouse_definer;
 --!include crm/undo_merge.sql
 --!include crm/add_contact_tag.sql
 --!include crm/remove_contact_tag.sql
+--!include crm/unmasked.sql
+--!include crm/unmask_contact.sql
+--!include crm/unmask_lead.sql

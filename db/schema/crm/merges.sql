@@ -51,3 +51,4 @@ select ddl.trigger('crm.merges', '_200_append_only',
 select ddl.trigger('crm.merges', '_200_undone_once', $$before update for each row when (pg_trigger_depth() = 0
   and (old.undone_at is not null or to_jsonb(old) - '{undone_at,undone_by}'::text[] <> to_jsonb(new) - '{undone_at,undone_by}'::text[]))
   execute function app.refuse_change()$$);
+select ddl.masked('crm.merges', '{"survivorship": "json", "fields": "json", "changes": "json"}');

@@ -47,3 +47,4 @@ begin atomic
 end;
 comment on function crm.contacts_primary_position(crm.contacts) is 'The job to show first.';
 grant execute on function crm.contacts_primary_position(crm.contacts) to rowhouse_viewer;
+select ddl.masked('crm.positions', '{"email": "email", "phone_e164": "phone"}');

@@ -25,3 +25,7 @@ alter default privileges revoke execute on functions from public;
 --!include ddl/searchable.sql
 --!include ddl/audit.sql
 --!include ddl/feed.sql
+--!include ddl/masked.sql
+--!include ddl/masked_table.sql
+--!include ddl/masked_search.sql
+--!include ddl/masked_functions.sql

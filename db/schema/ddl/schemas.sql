@@ -5,5 +5,5 @@ comment on function ddl.domain_schemas() is 'The schemas of the model, in load o
 
 create or replace function ddl.own_schemas() returns text[]
 language sql immutable parallel safe
-return array['ddl', 'app', 'private', 'staging'] || ddl.domain_schemas();
+return array['ddl', 'app', 'private', 'staging', 'masked'] || ddl.domain_schemas();
 comment on function ddl.own_schemas() is 'Every schema of ours: those of the model, and those that serve them.';

@@ -6,6 +6,8 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/types.sql
 --!include iam/tenants.sql
 --!include iam/time_zone.sql
+--!include iam/guard_settings.sql
+--!include iam/mask_contact_data.sql
 --!include iam/users.sql
 --!include iam/role_rank.sql
 --!include iam/guard_membership.sql
@@ -20,6 +22,7 @@ grant usage on schema iam to rowhouse_anonymous, rowhouse_viewer, rowhouse_syste
 --!include iam/revoke_api_key.sql
 --!include iam/change_api_key.sql
 --!include iam/find_api_key.sql
+--!include iam/masking_changes.sql
 --!include iam/find_foreign_member.sql
 --!include iam/sessions.sql
 --!include iam/session_tokens.sql

@@ -26,3 +26,4 @@ comment on constraint inbox_assignments_thread_id_fkey on inbox.inbox_assignment
 comment on constraint inbox_assignments_assigned_to_fkey on inbox.inbox_assignments is '@foreignFieldName inboxAssignments';
 comment on constraint inbox_assignments_assigned_by_fkey on inbox.inbox_assignments is '@foreignFieldName madeInboxAssignments';
 select ddl.tenant_table('inbox.inbox_assignments');
+select ddl.masked('inbox.inbox_assignments', '{"note": "text"}');

@@ -38,3 +38,4 @@ select ddl.foreign_key('inbox.inbox_messages', 'sent_by', 'iam.actors', 'set nul
 comment on constraint inbox_messages_thread_id_fkey on inbox.inbox_messages is E'@foreignFieldName messages\n@fieldName thread';
 select ddl.tenant_table('inbox.inbox_messages', p_insert => '{thread_id,direction,channel,subject,body,body_html,attachments,external_id,sender_address,sent_at}',
   p_update => '{read_at}');
+select ddl.masked('inbox.inbox_messages', '{"subject": "text", "body": "text", "body_html": "text", "attachments": "json", "external_id": "text", "sender_address": "contact"}');

@@ -58,3 +58,4 @@ $$;
 comment on function inbox.stamp_thread() is 'Keeps the times that follow from the status of a conversation.';
 select ddl.trigger('inbox.inbox_threads', '_300_times',
   'before update for each row when (old.status is distinct from new.status) execute function inbox.stamp_thread()');
+select ddl.masked('inbox.inbox_threads', '{"subject": "text"}');

@@ -27,3 +27,4 @@ create index if not exists connections_kind_idx on lists.connections (tenant_id,
 select ddl.foreign_key('lists.connections', 'created_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.connections', p_insert => '{name,description,kind,status,config,column_mapping}',
   p_update => '{name,description,status,config,column_mapping}', p_write_role => 'rowhouse_admin');
+select ddl.masked('lists.connections', '{"config": "json", "last_test_error": "text"}');

@@ -37,3 +37,4 @@ select ddl.foreign_key('lists.data_groups', 'list_id', 'lists.lists', 'cascade',
 select ddl.foreign_key('lists.data_groups', 'created_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.data_groups', p_insert => '{list_id,name,description,kind,membership,tag,disposition_codes,filter}',
   p_update => '{name,description,kind,membership,tag,disposition_codes,filter}');
+select ddl.masked('lists.data_groups', '{"filter": "json"}');

@@ -50,3 +50,4 @@ select ddl.state_machine('lists.enrichment_queue_jobs', 'status', '{
 select ddl.enqueue('lists.enrichment_queue_jobs', 'enrich_batch', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.enrichment_queue_jobs', 'insert', 'enrichment_plan_id', 'lists.enrichment_plans');
 select ddl.notify_progress('lists.enrichment_queue_jobs', 'update', 'enrichment_plan_id', 'lists.enrichment_plans');
+select ddl.masked('lists.enrichment_queue_jobs', '{"progress_log": "json", "error_message": "text"}');

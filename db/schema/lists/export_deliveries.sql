@@ -40,3 +40,4 @@ comment on constraint export_deliveries_connection_id_fkey on lists.export_deliv
 select ddl.tenant_table('lists.export_deliveries');
 select ddl.state_machine('lists.export_deliveries', 'status',
   '{"pending": ["sending", "cancelled"], "sending": ["delivered", "failed", "cancelled", "pending"], "failed": [], "delivered": [], "cancelled": []}', '{pending,sending}');
+select ddl.masked('lists.export_deliveries', '{"destination": "text", "checksum": "hidden", "receipt": "json", "error_message": "text"}');

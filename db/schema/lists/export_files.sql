@@ -22,3 +22,4 @@ comment on column lists.export_files.expires_at is 'When the file is removed.';
 create index if not exists export_files_expires_at_idx on lists.export_files (expires_at);
 select ddl.foreign_key('lists.export_files', 'export_job_id', 'lists.export_jobs', 'cascade');
 select ddl.tenant_table('lists.export_files');
+select ddl.masked('lists.export_files', '{"sha256": "hidden"}');

@@ -46,3 +46,4 @@ select ddl.state_machine('lists.export_jobs', 'status', '{
   "failed": ["running"], "cancelled": ["queued", "running", "failed"], "expired": []}');
 select ddl.enqueue('lists.export_jobs', 'export_list', 'insert', $$r.status = 'queued'$$);
 select ddl.notify_progress('lists.export_jobs', 'update');
+select ddl.masked('lists.export_jobs', '{"filter": "json", "error_message": "text"}');

@@ -89,3 +89,4 @@ $$;
 comment on function lists.normalize_filter_rule() is 'Brings the value of a rule into the one form of its kind, or says what is expected.';
 select ddl.trigger('lists.filter_rules', '_200_value',
   'before insert or update of match_type, value for each row execute function lists.normalize_filter_rule()');
+select ddl.masked('lists.filter_rules', '{"value": "contact", "reason": "text"}');

@@ -25,3 +25,4 @@ create index if not exists list_import_rows_list_entry_id_idx on lists.list_impo
 select ddl.foreign_key('lists.list_import_rows', 'list_import_id', 'lists.list_imports', 'cascade', p_index => false);
 select ddl.foreign_key('lists.list_import_rows', 'list_entry_id', 'lists.list_entries', 'set null', p_index => false);
 select ddl.tenant_table('lists.list_import_rows');
+select ddl.masked('lists.list_import_rows', '{"reason": "text", "raw": "text", "previous": "json"}');

@@ -71,3 +71,4 @@ select ddl.state_machine('lists.list_imports', 'status', '{
 select ddl.enqueue('lists.list_imports', 'merge_import', 'update', $$r.status = 'queued' and o.status is distinct from 'queued'$$);
 select ddl.enqueue('lists.list_imports', 'undo_import', 'update', $$r.status = 'undoing' and o.status is distinct from 'undoing'$$);
 select ddl.notify_progress('lists.list_imports', 'update');
+select ddl.masked('lists.list_imports', '{"mapping": "names", "headers": "names", "sha256": "hidden", "checkpoint": "json", "error_message": "text"}');

@@ -25,3 +25,4 @@ create index if not exists lists_created_at_idx on lists.lists (tenant_id, creat
 create index if not exists lists_metadata_idx on lists.lists using gin (metadata jsonb_path_ops);
 select ddl.foreign_key('lists.lists', 'created_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.lists', p_insert => '{name,description,status,metadata}', p_update => '{name,description,status,metadata}');
+select ddl.masked('lists.lists', '{"columns": "names", "metadata": "json"}');

@@ -34,8 +34,10 @@ select ddl.append_only('lists.rpc_scores',
   p_insert => '{list_entry_id,enrichment_queue_job_id,name,phone_e164,features,score,verdict,method,method_version}');
 
 create or replace function lists.list_entries_latest_rpc_score(entry lists.list_entries) returns lists.rpc_scores
-language sql stable set search_path to pg_catalog as $$
-  select s from lists.rpc_scores s where s.tenant_id = entry.tenant_id and s.list_entry_id = entry.id order by s.id desc limit 1
-$$;
+language sql stable
+begin atomic
+  select s from lists.rpc_scores s where s.tenant_id = entry.tenant_id and s.list_entry_id = entry.id order by s.id desc limit 1;
+end;
 comment on function lists.list_entries_latest_rpc_score(lists.list_entries) is 'The youngest score of the entry''s name and number; the one that counts.';
 grant execute on function lists.list_entries_latest_rpc_score(lists.list_entries) to rowhouse_viewer, rowhouse_system;
+select ddl.masked('lists.rpc_scores', '{"phone_e164": "phone", "features": "json"}');

@@ -47,3 +47,4 @@ comment on constraint campaign_recipients_contact_id_fkey on outreach.campaign_r
   E'@behavior +manyToMany\n@manyToManyFieldName contacts\n@foreignFieldName campaignRecipients';
 comment on constraint campaign_recipients_variant_id_fkey on outreach.campaign_recipients is E'@fieldName variant\n@foreignFieldName recipients';
 select ddl.tenant_table('outreach.campaign_recipients', p_insert => '{campaign_id,contact_id,variant_id}', p_update => '{deleted_at}');
+select ddl.masked('outreach.campaign_recipients', '{"reason": "text"}');

@@ -26,3 +26,4 @@ select ddl.foreign_key('outreach.message_dead_letters', 'message_id', 'outreach.
 select ddl.foreign_key('outreach.message_dead_letters', 'replayed_by', 'iam.actors', 'set null');
 comment on constraint message_dead_letters_message_id_fkey on outreach.message_dead_letters is E'@foreignFieldName deadLetters';
 select ddl.tenant_table('outreach.message_dead_letters');
+select ddl.masked('outreach.message_dead_letters', '{"payload": "json", "error_message": "text"}');

@@ -24,3 +24,4 @@ create index if not exists message_delivery_logs_event_idx on outreach.message_d
 select ddl.foreign_key('outreach.message_delivery_logs', 'message_id', 'outreach.messages', 'cascade', p_index => false);
 comment on constraint message_delivery_logs_message_id_fkey on outreach.message_delivery_logs is E'@foreignFieldName deliveryLogs';
 select ddl.append_only('outreach.message_delivery_logs');
+select ddl.masked('outreach.message_delivery_logs', '{"provider_event_id": "text", "error_message": "text", "metadata": "json"}');

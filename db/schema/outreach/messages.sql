@@ -78,3 +78,4 @@ select ddl.foreign_key('outreach.messages', 'in_reply_to_id', 'outreach.messages
 select ddl.foreign_key('outreach.messages', 'created_by', 'iam.actors', 'set null');
 comment on constraint messages_in_reply_to_id_fkey on outreach.messages is E'@fieldName inReplyTo\n@foreignFieldName replies';
 select ddl.tenant_table('outreach.messages');
+select ddl.masked('outreach.messages', '{"recipient_address": "contact", "sender_address": "contact", "subject": "text", "body": "text", "body_html": "text", "external_id": "text", "error_message": "text", "metadata": "json"}');

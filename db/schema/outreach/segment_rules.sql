@@ -50,3 +50,4 @@ $$;
 comment on function outreach.guard_segment_rule() is 'Refuses rules of a static segment.';
 select ddl.trigger('outreach.segment_rules', '_200_type',
   'after insert referencing new table as new_rows for each statement execute function outreach.guard_segment_rule()');
+select ddl.masked('outreach.segment_rules', '{"value": "app.mask_json(t.value, app.names_contact(t.field))"}');

@@ -34,3 +34,4 @@ comment on constraint sequence_step_executions_message_id_fkey on outreach.seque
 select ddl.tenant_table('outreach.sequence_step_executions');
 select ddl.state_machine('outreach.sequence_step_executions', 'status',
   '{"pending": ["running", "skipped"], "running": ["done", "failed", "skipped"], "done": [], "failed": [], "skipped": []}', '{pending}');
+select ddl.masked('outreach.sequence_step_executions', '{"error_message": "text"}');

@@ -28,3 +28,4 @@ comment on constraint workflow_run_steps_workflow_run_id_fkey on outreach.workfl
 select ddl.tenant_table('outreach.workflow_run_steps');
 select ddl.state_machine('outreach.workflow_run_steps', 'status',
   '{"pending": ["running", "skipped"], "running": ["done", "failed", "skipped"], "done": [], "failed": [], "skipped": []}', '{pending}');
+select ddl.masked('outreach.workflow_run_steps', '{"output": "json", "error_message": "text"}');

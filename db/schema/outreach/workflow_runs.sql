@@ -69,3 +69,4 @@ $$;
 comment on function outreach.guard_run_version() is 'Keeps a run on its version.';
 select ddl.trigger('outreach.workflow_runs', '_200_version', $$before update of workflow_version_id for each row
   when (old.workflow_version_id <> new.workflow_version_id) execute function outreach.guard_run_version()$$);
+select ddl.masked('outreach.workflow_runs', '{"context": "json", "error_message": "text"}');

@@ -66,3 +66,4 @@ end
 $$;
 comment on function pipeline.describe_artifact() is 'Gives an artifact its version, and inline data its size and checksum.';
 select ddl.trigger('pipeline.artifacts', '_300_describe', 'before insert for each row execute function pipeline.describe_artifact()');
+select ddl.masked('pipeline.artifacts', '{"inline_data": "json", "metadata": "json", "checksum": "hidden"}');

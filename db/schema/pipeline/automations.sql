@@ -80,3 +80,4 @@ select ddl.tenant_table('pipeline.automations',
   p_write_role => 'rowhouse_manager');
 select ddl.trigger('pipeline.automations', '_300_actor', $$before insert for each row execute function iam.make_actor('automation')$$);
 select ddl.trigger('pipeline.automations', '_300_actor_label', 'before update of name for each row execute function iam.rename_actor()');
+select ddl.masked('pipeline.automations', '{"trigger_config": "json", "conditions": "json", "actions": "json"}');

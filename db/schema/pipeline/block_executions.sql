@@ -45,3 +45,4 @@ select ddl.state_machine('pipeline.block_executions', 'status',
   '{"pending": ["running", "skipped"], "running": ["completed", "failed", "skipped"], "completed": [], "failed": [], "skipped": []}', '{pending}');
 select ddl.trigger('pipeline.block_executions', '_300_progress', 'before update of status for each row execute function pipeline.stamp_progress()');
 select ddl.notify_progress('pipeline.block_executions', 'update', 'pipeline_run_id', 'pipeline.pipeline_runs');
+select ddl.masked('pipeline.block_executions', '{"error_message": "text"}');

@@ -43,3 +43,4 @@ create index if not exists jobs_subject_id_idx on pipeline.jobs (tenant_id, subj
 create index if not exists jobs_status_idx on pipeline.jobs (tenant_id, status, id);
 select ddl.tenant_table('pipeline.jobs', p_system => 'select, update');
 select ddl.notify_progress('pipeline.jobs', 'update');
+select ddl.masked('pipeline.jobs', '{"error_message": "text"}');

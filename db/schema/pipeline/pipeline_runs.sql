@@ -70,3 +70,4 @@ select ddl.trigger('pipeline.pipeline_runs', '_300_progress', 'before update of 
 select ddl.notify_progress('pipeline.pipeline_runs', 'update');
 -- A run without a version is of a pipeline that is built in, and is kept by what runs it.
 select ddl.enqueue('pipeline.pipeline_runs', 'run_pipeline', 'insert', $$r.status = 'queued' and r.blueprint_version_id is not null$$);
+select ddl.masked('pipeline.pipeline_runs', '{"trigger_context": "json", "error_message": "text"}');

@@ -7,6 +7,7 @@ grant usage, create on schema private to rowhouse_definer, rowhouse_worker;
 
 --!include private/add_worker_jobs.sql
 --!include private/worker_heartbeats.sql
+--!include private/masked_columns.sql
 --!include private/partitioned_tables.sql
 --!include private/waiting_months.sql
 --!include private/make_partition.sql

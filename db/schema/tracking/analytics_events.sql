@@ -41,3 +41,4 @@ create index if not exists analytics_events_campaign_id_idx on tracking.analytic
 create index if not exists analytics_events_contact_id_idx on tracking.analytics_events (tenant_id, contact_id, occurred_at) where contact_id is not null;
 select ddl.append_only('tracking.analytics_events');
 select ddl.partition_by_month('tracking.analytics_events', interval '2 years');
+select ddl.masked('tracking.analytics_events', '{"metadata": "json"}');

@@ -22,3 +22,4 @@ create unique index if not exists tracked_links_message_id_position_key on track
 create unique index if not exists tracked_links_token_key on tracking.tracked_links (token);
 select ddl.foreign_key('tracking.tracked_links', 'message_id', 'outreach.messages', 'cascade', p_index => false);
 select ddl.tenant_table('tracking.tracked_links');
+select ddl.masked('tracking.tracked_links', '{"target_url": "text"}');
