@@ -15,7 +15,7 @@ with unfed (name) as (values
   ('outreach.segment_history'), ('outreach.enrollment_variant_assignments'), ('outreach.sequence_schedules'),
   ('outreach.sequence_step_executions'), ('outreach.workflow_run_steps'), ('outreach.workflow_schedules'),
   ('inbox.inbox_assignments'), ('inbox.inbox_thread_totals'),
-  ('pipeline.artifacts'), ('pipeline.artifact_parents'), ('pipeline.automation_runs'), ('pipeline.block_executions'), ('pipeline.webhook_event_outcomes'),
+  ('pipeline.artifacts'), ('pipeline.artifact_parents'), ('pipeline.automation_runs'), ('pipeline.block_executions'), ('pipeline.webhook_event_outcomes'), ('pipeline.webhook_events'),
   ('tracking.analytics_events'), ('tracking.daily_message_summary'), ('tracking.message_open_stats'), ('tracking.tracked_links'), ('tracking.tracking_pixels')
 ), tables as (
   select c.oid, c.oid::regclass::text as name

@@ -85,3 +85,25 @@ export const sign = {
     "x-signature": createHmac(algorithm, secret).update(body).digest("hex"),
   }),
 };
+
+/** A call as it is stored. */
+export interface StoredCall {
+  verdict: string;
+  event_type: string;
+  provider_event_id: string | null;
+  payload: unknown;
+  raw_body: Buffer;
+  body_byte_count: string;
+  headers: Record<string, string>;
+  is_signature_valid: boolean | null;
+}
+
+/** The calls of a source, in order. */
+export async function readEvents(server: TestServer, source: Source): Promise<StoredCall[]> {
+  const sql = "select * from pipeline.webhook_events where webhook_source_id = $1 order by id";
+  return (await server.database.admin.query<StoredCall>(sql, [source.rowId])).rows;
+}
+
+/** A body as Stripe sends it. */
+export const stripeBody = (id: string = `evt_${randomUUID()}`) =>
+  JSON.stringify({ id, type: "charge.refunded", data: {} });

@@ -58,6 +58,48 @@ test("an event that nothing waits for is ignored, and has a further outcome each
   expect(await untilOutcomes(id, 2)).toHaveLength(2);
 });
 
+test("an event sets the automations of its source going, which run blueprints on what it says, with its correlation", async () => {
+  const ask = async (query: string, variables: object) => {
+    const { data, errors } = await server.post(query, { token: ann.token("manager"), variables });
+    expect(errors).toBeUndefined();
+    return data;
+  };
+  const made = await ask(
+    `mutation ($steps: JSON!) { createBlueprint(input: { blueprint: { name: "Deals", versions: [{ steps: $steps }] } }) { blueprint { id } } }`,
+    { steps: [{ name: "check_email", type: "email", config: {} }] },
+  );
+  const blueprintId = made.createBlueprint.blueprint.id;
+  await ask("mutation ($id: ID!) { publishBlueprint(input: { blueprintId: $id }) { blueprint { id } } }", {
+    id: blueprintId,
+  });
+  await ask(
+    "mutation ($automation: AutomationInput!) { createAutomation(input: { automation: $automation }) { automation { id } } }",
+    {
+      automation: {
+        ...{ name: "A deal is won", triggerType: "WEBHOOK", webhookSourceId: source.id, blueprintId },
+        conditions: [{ field: "webhook.payload.action", operator: "equals", value: "won" }],
+      },
+    },
+  );
+  const lost = await send('{"action":"lost"}');
+  const won = await send('{"action":"won","email":"Ann@Gmail.com"}');
+  await untilOutcomes(lost, 1);
+  expect((await untilOutcomes(won, 1)).map(({ outcome }) => outcome)).toEqual(["processed"]);
+  const run = await until("the blueprint was run", async () => {
+    const { rows } = await server.database.admin.query(
+      `select r.status, r.trigger_type, r.correlation_id = e.correlation_id as is_correlated, a.inline_data
+       from pipeline.pipeline_runs r join pipeline.webhook_events e on e.id = r.webhook_event_id
+       join pipeline.artifacts a on a.id = r.output_artifact_id where e.id = $1`,
+      [won],
+    );
+    return rows[0];
+  });
+  expect(run).toMatchObject({ status: "completed", trigger_type: "webhook", is_correlated: true });
+  expect(run.inline_data).toMatchObject([{ action: "won", email: "ann@gmail.com", emailStatus: "valid" }]);
+  const { rows } = await server.database.admin.query("select webhook_event_id from pipeline.pipeline_runs");
+  expect(rows).toEqual([{ webhook_event_id: won }]);
+});
+
 test("members and other tenants cannot process an event again, and nobody one that was refused", async () => {
   const id = await send('{"action":"closed"}');
   await untilOutcomes(id, 1);

@@ -70,4 +70,4 @@ select ddl.feed('pipeline.blueprint_versions', p_status => 'status', p_payload =
 select ddl.feed('pipeline.pipeline_runs', p_status => 'status', p_payload => '{blueprint_version_id,trigger_type}', p_ignored => '{stats,retry_count}');
 select ddl.feed('pipeline.automations', p_ignored => '{trigger_count,last_triggered_at,next_run_at,failure_count}', p_payload => '{is_enabled,disabled_reason}');
 select ddl.feed('pipeline.webhook_sources', p_payload => '{is_active}');
-select ddl.feed('pipeline.webhook_events', p_payload => '{webhook_source_id}');
+-- Of webhooks that come in only those are told that are taken: what strangers send must not fill the feed (private.apply_webhook_verdict).

@@ -2,7 +2,7 @@ create or replace function pipeline.process_webhook_event(p_event_id uuid) retur
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_event pipeline.webhook_events;
-  v_fired integer := 0;
+  v_fired integer;
   v_outcome pipeline.webhook_outcome;
 begin
   select * into v_event from pipeline.webhook_events e where e.tenant_id = app.tenant_id() and e.id = p_event_id and e.verdict in ('valid', 'unsigned');
@@ -11,10 +11,8 @@ begin
   end if;
   -- Whatever it causes carries its correlation.
   perform set_config('rowhouse.correlation_id', v_event.correlation_id::text, true);
-  -- The automations come later in the book, and each keeps a log of its own runs.
-  if to_regprocedure('pipeline.fire_automations_for_webhook(uuid)') is not null then
-    execute 'select pipeline.fire_automations_for_webhook($1)' into v_fired using v_event.id;
-  end if;
+  -- Each automation keeps a log of its own runs.
+  v_fired := pipeline.fire_automations_for_webhook(v_event.id);
   v_outcome := case when v_fired > 0 then 'processed' else 'ignored' end;
   insert into pipeline.webhook_event_outcomes (tenant_id, webhook_event_id, outcome) values (v_event.tenant_id, v_event.id, v_outcome);
   return v_outcome;

@@ -24,7 +24,10 @@ begin
     signature = new.signature, signed_digest = new.signed_digest,
     raw_body = case when new.verdict in ('valid', 'unsigned') or length(e.raw_body) <= 16384 then e.raw_body else substr(e.raw_body, 1, 16384) end
   where e.tenant_id = new.tenant_id and e.id = new.webhook_event_id and e.verdict = 'received';
-  if new.verdict not in ('valid', 'unsigned') then
+  if new.verdict in ('valid', 'unsigned') then
+    perform private.write_event(new.tenant_id, 'webhook_event.created', 'webhook_events', array[new.webhook_event_id], 1,
+      jsonb_build_object('webhook_source_id', new.webhook_source_id));
+  else
     -- Of what was refused a source keeps its latest thousand: junk cannot fill the disk.
     delete from pipeline.webhook_events e
     where e.tenant_id = new.tenant_id and e.webhook_source_id = new.webhook_source_id
