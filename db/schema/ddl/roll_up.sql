@@ -1,6 +1,6 @@
 create or replace function ddl.roll_up(
   p_source regclass, p_target regclass, p_key json, p_counts json, p_sums json default '{}', p_join text default '', p_when text default null,
-  p_parent regclass default null, p_parent_columns text[] default '{}'
+  p_parent regclass default null, p_parent_columns text[] default '{}', p_first text[] default '{}'
 ) returns void
 language plpgsql set search_path to pg_catalog as $$
 declare
@@ -11,14 +11,20 @@ declare
   v_totals text[] := array(select json_object_keys(p_counts)) || array(select json_object_keys(p_sums));
   v_key text := ddl.each(v_keys, '%I');
   v_total text := ddl.each(v_totals, '%I');
-  -- The totals of some rows: of the table, or of what a statement brought or took away.
-  v_select text := format('select r.tenant_id, %s, %s from %%s r %s where %s group by r.tenant_id, %s',
+  v_figures text := concat_ws(', ',
+    (select string_agg(format('count(*) filter (where %s) as %I', value, key), ', ') from json_each_text(p_counts)),
+    (select string_agg(format('coalesce(sum(%s), 0)::bigint as %I', value, key), ', ') from json_each_text(p_sums)));
+  v_where text := concat_ws(' and ', case when exists (select from pg_attribute where attrelid = p_source and attname = 'deleted_at' and not attisdropped)
+    then 'r.deleted_at is null' else 'true' end, p_when);
+  -- The totals of some rows: of the table, or of what a statement brought or took away. Joined after they are added up
+  -- by the columns that come first: the planner knows nothing of the rows of a statement, and may join each with all.
+  v_select text := format('select r.tenant_id, %s, %s from %s r %s where %s group by r.tenant_id, %s',
     (select string_agg(format('%s as %I', value, key), ', ') from json_each_text(p_key)),
-    concat_ws(', ', (select string_agg(format('count(*) filter (where %s) as %I', value, key), ', ') from json_each_text(p_counts)),
-      (select string_agg(format('coalesce(sum(%s), 0)::bigint as %I', value, key), ', ') from json_each_text(p_sums))),
+    case when p_first = '{}' then v_figures else ddl.each(v_totals, 'sum(r.%1$I)::bigint as %1$I') end,
+    case when p_first = '{}' then '%s' else format('(select r.tenant_id, %1$s, %2$s from %%s r where %3$s group by r.tenant_id, %1$s)',
+      ddl.each(p_first, 'r.%I'), v_figures, v_where) end,
     p_join,
-    concat_ws(' and ', case when exists (select from pg_attribute where attrelid = p_source and attname = 'deleted_at' and not attisdropped)
-      then 'r.deleted_at is null' else 'true' end, p_when),
+    case when p_first = '{}' then v_where else 'true' end,
     (select string_agg(value, ', ') from json_each_text(p_key)));
   v_brought text := format(v_select, 'new_rows');
   v_taken text := format('select tenant_id, %s, %s from (%s) o', v_key, ddl.each(v_totals, '-%1$I as %1$I'), format(v_select, 'old_rows'));
@@ -65,5 +71,5 @@ begin
   end if;
 end
 $$;
-comment on function ddl.roll_up(regclass, regclass, json, json, json, text, text, regclass, text[]) is
-  'Keeps totals of a table in another one by statement-level triggers, given as {"key column": "expression over r"}, {"count": "condition"} and {"sum": "expression"}. The target holds the key, a column slot and the totals, unique by (tenant_id, key, slot); a total is the sum over its slots. Totals that a column of the parent has, too, are kept there by the same pass.';
+comment on function ddl.roll_up(regclass, regclass, json, json, json, text, text, regclass, text[], text[]) is
+  'Keeps totals of a table in another one by statement-level triggers, given as {"key column": "expression over r"}, {"count": "condition"} and {"sum": "expression"}. The target holds the key, a column slot and the totals, unique by (tenant_id, key, slot); a total is the sum over its slots. Totals that a column of the parent has, too, are kept there by the same pass. With a join, the columns of the source that it and the key need come first.';

@@ -27,4 +27,5 @@ select ddl.roll_up('lists.enrichment_results', 'lists.enrichment_result_totals',
   "not_found_count": "r.status = ''not_found''", "invalid_count": "r.status = ''invalid''",
   "skipped_count": "r.status = ''skipped''", "failed_count": "r.status = ''failed''"
 }', '{"cost_minor": "r.cost_minor"}',
-  'join lists.enrichment_queue_jobs j on j.tenant_id = r.tenant_id and j.id = r.enrichment_queue_job_id');
+  'join lists.enrichment_queue_jobs j on j.tenant_id = r.tenant_id and j.id = r.enrichment_queue_job_id',
+  p_first => '{enrichment_queue_job_id,block}');
