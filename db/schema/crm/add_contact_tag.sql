@@ -5,6 +5,7 @@ declare
   v_tag_id uuid;
   v_mapping crm.contact_tag_mapping;
 begin
+  perform app.require_scope('crm:write');
   if not exists (select from crm.contacts c where c.tenant_id = app.tenant_id() and c.id = add_contact_tag.contact_id and c.deleted_at is null) then
     perform app.raise('NOT_FOUND', format('There is no contact %s.', add_contact_tag.contact_id), 'contactId');
   end if;

@@ -3,6 +3,7 @@ language plpgsql set search_path to pg_catalog as $$
 declare
   v_contact crm.contacts;
 begin
+  perform app.require_scope('crm:write');
   select * into v_contact from crm.contacts c where c.tenant_id = app.tenant_id() and c.id = remove_contact_tag.contact_id and c.deleted_at is null;
   if not found then
     perform app.raise('NOT_FOUND', format('There is no contact %s.', remove_contact_tag.contact_id), 'contactId');

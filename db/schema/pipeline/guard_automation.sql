@@ -39,11 +39,14 @@ language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_subject regclass;
   v_role text := nullif(current_setting('jwt.claims.role', true), '');
-  v_of_rule constant text[] := array['trigger_type', 'trigger_config', 'webhook_source_id', 'conditions', 'actions', 'blueprint_id', 'role', 'is_enabled', 'deleted_at'];
+  v_of_rule constant text[] := array['trigger_type', 'trigger_config', 'webhook_source_id', 'conditions', 'actions', 'blueprint_id', 'role',
+    'fires_per_row', 'can_trigger_itself', 'depth_limit', 'rate_limit'];
   v_is_changed boolean := tg_op = 'INSERT';
 begin
   if tg_op = 'UPDATE' then
-    v_is_changed := exists (select from unnest(v_of_rule) f where to_jsonb(new) -> f is distinct from to_jsonb(old) -> f);
+    -- Switched on, or brought back, it acts anew; switching it off takes no more than being a manager.
+    v_is_changed := exists (select from unnest(v_of_rule) f where to_jsonb(new) -> f is distinct from to_jsonb(old) -> f)
+      or (new.is_enabled and not old.is_enabled) or (new.deleted_at is null and old.deleted_at is not null);
   end if;
   if not v_is_changed then
     return new;
