@@ -241,6 +241,8 @@ describe("a call that is not good", () => {
     );
     const good = stripeBody();
     expect((await callHook(source.url, good, sign.stripe(source.secret, good))).status).toBe(202);
+    const flood = await Promise.all(Array.from({ length: 40 }, () => callHook(source.url, "{}")));
+    expect(new Set(flood.map(({ status }) => status))).toEqual(new Set([401]));
     expect((await callHook(source.url, "{}")).status).toBe(401);
     const verdicts = await verdictsOf(source);
     expect(verdicts).toHaveLength(1001);

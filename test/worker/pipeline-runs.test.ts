@@ -7,7 +7,7 @@ import type { WorkerApp } from "../../worker/app.ts";
 import { prepareStep, stepTypes, type PrepareStep } from "../../worker/pipelines/steps.ts";
 import { runPipelineWith } from "../../worker/tasks/run-pipeline.ts";
 import type { Json } from "../support/graphql-api.ts";
-import { skipPauses, startTestWorker, testConfig } from "../support/jobs.ts";
+import { inTenant, skipPauses, startTestWorker, testConfig } from "../support/jobs.ts";
 import { startFreezingRunner } from "../support/pipeline-process.ts";
 import { createSomebody, startTestServer, type Somebody, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -219,6 +219,31 @@ describe("a run", () => {
     });
     expect(runs).toEqual(["first", "second", "second"]);
     expect(run.blocks.nodes.map((each: Json) => each.retryCount)).toEqual([0, 1]);
+  });
+
+  test("is told in the feed with its correlation, and with the automations that stand behind it", async () => {
+    const blueprintId = await makeBlueprint(step("email"));
+    await publish(blueprintId);
+    const { rowId } = (await ask("query ($id: ID!) { blueprint(id: $id) { rowId } }", { id: blueprintId })).blueprint;
+    const run = await inTenant(server.database, ann.tenantId, async (client) => {
+      await client.query("select set_config('rowhouse.depth', '2', true)");
+      const made = "select id, correlation_id from pipeline.create_pipeline_run($1, '[{}]')";
+      return (await client.query<{ id: string; correlation_id: string }>(made, [rowId])).rows[0]!;
+    });
+    await work();
+    const told = await until("the feed tells its end", async () => {
+      const { rows } = await server.database.admin.query(
+        "select type, depth, correlation_id from events.events where subject_id = $1 order by position",
+        [run.id],
+      );
+      return rows.at(-1)?.type === "pipeline_run.completed" && rows;
+    });
+    expect(told.map(({ type, depth }) => [type, depth])).toEqual([
+      ["pipeline_run.created", 2],
+      ["pipeline_run.running", 2],
+      ["pipeline_run.completed", 2],
+    ]);
+    expect(told.slice(1).every((each) => each.correlation_id === run.correlation_id)).toBe(true);
   });
 
   test("goes on in another worker after kill -9, without a block done twice", async () => {

@@ -72,12 +72,12 @@ export async function beginRun(client: PoolClient, id: string): Promise<Begun> {
   return { kind: "run", run };
 }
 
-/** What is written from now on in this transaction is told as caused by the run. */
+const causeSql = `select set_config('rowhouse.correlation_id', $1, true),
+  set_config('rowhouse.depth', greatest(nullif(current_setting('rowhouse.depth', true), '')::integer, $2)::text, true)`;
+
+/** What is written from now on in this transaction is told as caused by the run: no fewer automations stand behind it than behind its job. */
 export async function asRun(client: PoolClient, { correlationId, depth }: TakenRun): Promise<void> {
-  await client.query("select set_config('rowhouse.correlation_id', $1, true), set_config('rowhouse.depth', $2, true)", [
-    correlationId,
-    String(depth),
-  ]);
+  await client.query(causeSql, [correlationId, depth]);
 }
 
 /** The blocks of a run, in order. */
@@ -114,10 +114,11 @@ export async function finishBlock(
 }
 
 /** The run is done; its figures are those of its blocks. */
-export async function finishRun(client: PoolClient, runId: string, outputId: string, stats: object): Promise<void> {
+export async function finishRun(client: PoolClient, run: TakenRun, outputId: string, stats: object): Promise<void> {
+  await asRun(client, run);
   await client.query(
     "update pipeline.pipeline_runs set status = 'completed', output_artifact_id = $2, stats = $3 where id = $1",
-    [runId, outputId, JSON.stringify(stats)],
+    [run.id, outputId, JSON.stringify(stats)],
   );
 }
 

@@ -25,7 +25,7 @@ export function runPipelineWith(prepare: PrepareStep = prepareStep) {
         return ctx.dead("VALIDATION_FAILED", (error as Error).message);
       }
       const { outputId, stats } = await runBlocks({ ctx, tenantId, run, steps, store: createTenantStore(ctx.config) });
-      await ctx.succeed((client) => finishRun(client, run.id, outputId, stats));
+      await ctx.succeed((client) => finishRun(client, run, outputId, stats));
     },
     settle: (client, { subjectId }, settlement) => settleRun(client, subjectId, settlement),
   });

@@ -30,11 +30,13 @@ begin
   else
     -- Of what was refused a source keeps its latest thousand: junk cannot fill the disk.
     delete from pipeline.webhook_events e
-    where e.tenant_id = new.tenant_id and e.webhook_source_id = new.webhook_source_id
-      and e.verdict not in ('received', 'valid', 'unsigned')
-      and e.id < (select x.id from pipeline.webhook_events x
-        where x.tenant_id = new.tenant_id and x.webhook_source_id = new.webhook_source_id and x.verdict not in ('received', 'valid', 'unsigned')
-        order by x.id desc offset 999 limit 1);
+    where e.tenant_id = new.tenant_id and e.id = any (array(
+      select o.id from pipeline.webhook_events o
+      where o.tenant_id = new.tenant_id and o.webhook_source_id = new.webhook_source_id and o.verdict not in ('received', 'valid', 'unsigned')
+        and o.id < (select x.id from pipeline.webhook_events x
+          where x.tenant_id = new.tenant_id and x.webhook_source_id = new.webhook_source_id and x.verdict not in ('received', 'valid', 'unsigned')
+          order by x.id desc offset 999 limit 1)
+      order by o.id limit 1000 for update skip locked));
   end if;
   -- What it says stands in the call from now on.
   new.payload := null;
