@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { openStream, type StreamEvent } from "../support/event-stream.ts";
 import { createSomebody, startTestServer, type Somebody, type TestServer } from "../support/server.ts";
 import { spawned } from "../support/spawned.ts";
 import { testSecret } from "../support/test-urls.ts";
@@ -203,7 +204,7 @@ describe("where only stored documents may be run", () => {
     ["a hash that is not known, with a text", { documentId: unknown, query: "{ me { role } }" }, "NOT_FOUND", 404],
     ["a hash that is none", { documentId: "../../etc/passwd" }, "NOT_FOUND", 404],
     ["a hash that is no text", { documentId: { hash: unknown }, query: "{ me { role } }" }, "FORBIDDEN", 403],
-  ])("%s is refused over HTTP and WebSocket", async (_, body, code, status) => {
+  ])("%s is refused over HTTP, WebSocket and server-sent events", async (_, body, code, status) => {
     const answer = await send(only, body);
     expect(answer.status).toBe(status);
     expect(answer.errors).toEqual([
@@ -213,7 +214,10 @@ describe("where only stored documents may be run", () => {
       },
     ]);
     const { errors } = await overSocket(only, body);
-    expect(errors[0]).toMatchObject({ message: answer.errors![0].message, extensions: { code } });
+    const stream = await openStream(`${only.origin}/graphql`, ann.token(), body);
+    const [{ data: told }] = (await stream.rest()) as [StreamEvent];
+    for (const error of [errors[0], told.errors[0]])
+      expect(error).toMatchObject({ message: answer.errors![0].message, extensions: { code } });
   });
 
   it("nothing that was sent is written to the log", async () => {

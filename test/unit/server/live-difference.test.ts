@@ -60,4 +60,12 @@ describe("the difference between two answers", () => {
     const to = page([{ id: "a" }]);
     expect(differenceOf(page(rows(100)), to, JSON.stringify(to).length)).toBeUndefined();
   });
+
+  it("is left out when it would take long to find, as where a thousand rows have changed places", () => {
+    const from = page(rows(1000));
+    expect(differenceOf(from, page(rows(1000).reverse()), Infinity)).toBeUndefined();
+    expect(differenceOf(from, page(rows(1000).slice(1)), Infinity)).toHaveLength(2);
+    const changed = page(rows(1000).map((row, n) => (n === 500 ? { ...row, name: "other" } : row)));
+    expect(differenceOf(from, changed, Infinity)).toHaveLength(1);
+  });
 });
