@@ -1,5 +1,8 @@
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createSomebody, startTestServer, type Somebody, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { callHook, createSource, readEvents, sign, stripeBody, type Source } from "../support/webhooks.ts";
 
 let server: TestServer;
@@ -60,6 +63,20 @@ describe("an address", () => {
         ).data,
       ),
     ).not.toContain(token);
+  });
+
+  test("that a sender hangs up on keeps nothing, and is no error of the server", async () => {
+    const source = await createSource(server, ann);
+    const { hostname, port, pathname } = new URL(source.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(`POST ${pathname} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf of it`);
+    const lines = () => server.logged.filter(({ path, aborted }) => path === "/hooks/…" && aborted === true);
+    await sleep(200);
+    socket.destroy();
+    await until("the server has noticed", async () => lines().length > 0);
+    expect(await readEvents(server, source)).toEqual([]);
+    expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+    expect((await callHook(source.url, "{}")).status).toBe(202);
   });
 
   test("may be called so often, and with so many bytes, within a minute", async () => {
