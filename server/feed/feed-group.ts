@@ -43,12 +43,14 @@ export interface GroupOptions {
 /** One read of the feed for all who see the same of it, which goes on as long as anybody follows. */
 export interface FeedGroup {
   readonly claims: FeedClaims;
-  /** Begins after everything that is complete now, unless it has begun. */
-  begin(): Promise<void>;
+  /** Begins, unless it has begun: after a cursor that is not far behind, else after everything that is complete now. */
+  begin(after: string | undefined): Promise<void>;
   /** The end of what was read so far. */
   readonly last: Place;
   /** The position up to which everything was read. */
   readonly position: bigint;
+  /** The place right after a cursor, if that was read lately. */
+  placeAfter(cursor: string): Place | undefined;
   readonly followers: ReadonlySet<Follower>;
   /** Milliseconds since the last read, for those who poll. */
   readonly idleMs: number;
@@ -63,6 +65,9 @@ export interface FeedGroup {
 
 /** Pauses between the reads that follow a wake-up which showed nothing: what it told of may be held up for a moment. */
 const againMs = [50, 200, 500, 1000, 1000, 1000, 1000, 1000, 1000, 1000];
+/** What is kept of what all have taken. */
+const recentMax = 200;
+const recentBytesMax = 262_144;
 const everything = { types: [], subjects: [] };
 const failurePauseMs = { first: 100, most: 10_000 };
 
@@ -71,6 +76,8 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
   const { reader, log, pageSize, unreadMax, unreadBytesMax, graceMs, pauseMs } = options;
   const followers = new Set<Follower>();
   let last: Place = { number: 0, bytes: 0 };
+  /** For those who come back after a short while. */
+  const recent = new Map<string, Place>();
   let head: Pick<FeedPage, "cursor" | "position"> | undefined;
   let beginning: Promise<void> | undefined;
   let isDue = false;
@@ -86,6 +93,11 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
       const place: Place = { number: last.number + 1, bytes: last.bytes + event.bytes, event };
       last.next = place;
       last = place;
+      recent.set(event.cursor, place);
+    }
+    for (const [cursor, place] of recent) {
+      if (recent.size <= recentMax && last.bytes - place.bytes <= recentBytesMax) break;
+      recent.delete(cursor);
     }
     if (events.length === 0) return;
     for (const follower of followers) follower.wake();
@@ -134,6 +146,25 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
     isReading = false;
   };
 
+  /** Whoever's cursor is refused will be told so by a read of their own: the others can begin without. */
+  const pageAfter = (after: string) =>
+    reader.page(claims, after, everything, pageSize).catch((error: unknown) => {
+      if (isFinalError(error)) return undefined;
+      throw error;
+    });
+
+  const start = async (after: string | undefined) => {
+    const page = after === undefined ? undefined : await pageAfter(after);
+    if (page === undefined || page.hasMore) head = await reader.head(claims);
+    else {
+      head = page;
+      recent.set(after!, last);
+      append(page.events);
+    }
+    // Whoever woke it meanwhile woke nobody.
+    look();
+  };
+
   const readAgain = () => {
     const pause = againMs[emptyReads++];
     if (pause === undefined) return;
@@ -162,20 +193,14 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
     get idleMs() {
       return performance.now() - readAt;
     },
-    begin() {
-      beginning ??= reader.head(claims).then(
-        (found) => {
-          head = found;
-          // Whoever woke it meanwhile woke nobody.
-          look();
-        },
-        (error: unknown) => {
-          beginning = undefined;
-          throw error;
-        },
-      );
+    begin(after) {
+      beginning ??= start(after).catch((error: unknown) => {
+        beginning = undefined;
+        throw error;
+      });
       return beginning;
     },
+    placeAfter: (cursor) => recent.get(cursor),
     join(follower) {
       followers.add(follower);
     },

@@ -36,7 +36,7 @@ export function followFeed(options: FollowOptions): AsyncIterableIterator<FeedEv
   const { claims, reader, ready, pageSize, metrics } = options;
   const end = { isOver: false, error: undefined as unknown };
   let cursor = options.after;
-  let position: bigint;
+  let position = 0n;
   let joined: FeedGroup | undefined;
   let resume: (() => void) | undefined;
 
@@ -84,7 +84,7 @@ export function followFeed(options: FollowOptions): AsyncIterableIterator<FeedEv
     follower.place = group.last;
     group.join(follower);
     joined = group;
-    await ask(() => group.begin());
+    await ask(() => group.begin(cursor));
     follower.place = group.last;
     return group.position;
   };
@@ -98,7 +98,9 @@ export function followFeed(options: FollowOptions): AsyncIterableIterator<FeedEv
       return true;
     };
     let until = await join();
+    const known = cursor === undefined ? undefined : joined?.placeAfter(cursor);
     if (cursor === undefined) position = until;
+    else if (known !== undefined) follower.place = known;
     else {
       for (let isBehind = true; isBehind && !end.isOver;) {
         const after: string = cursor;

@@ -59,7 +59,9 @@ export function serveSockets(options: SocketServerOptions): SocketServer {
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: (text) => flow.track((sent) => socket.send(text, sent)),
+        // Who is leaving hears nothing any more.
+        send: (text) =>
+          socket.readyState === socket.OPEN ? flow.track((sent) => socket.send(text, sent)) : Promise.resolve(),
         close: (code, reason) => socket.close(code, reason),
         onMessage(handle) {
           socket.on("message", (data) => {

@@ -91,7 +91,7 @@ it("clients whose connections are cut, and whose server restarts, get every even
   ]);
   const had = new Map(await Promise.all(tenants.map(async (each) => [each, await cursorsOf(each, "%")] as const)));
   let isWriting = true;
-  const writing = Promise.all(tenants.flatMap((tenant) => [write(tenant, 250), write(tenant, 250)])).finally(
+  const writing = Promise.all(tenants.flatMap((tenant) => [write(tenant, 200), write(tenant, 200)])).finally(
     () => (isWriting = false),
   );
   let cuts = 0;

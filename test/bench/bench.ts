@@ -12,6 +12,7 @@ import { type Figure, figuresTable } from "./measure.ts";
 import { benchRowLevelSecurity } from "./row-level-security.ts";
 import { benchSearch } from "./search.ts";
 import { startBenchStack } from "./stack.ts";
+import { benchSubscribers } from "./subscribers.ts";
 
 /** npm run bench: measures everything in one run on one stack, and writes docs/benchmarks.md. `-- --rows 100000` is a quick look. */
 async function main(): Promise<void> {
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
     const searches = await benchSearch(stack, tenantIds);
     tell(searches.figures);
     lookups.plans.push(...searches.plans);
+    tell(await benchSubscribers(stack));
     if (rows === 1_000_000) writeFileSync(join(projectDir, "docs/benchmarks.md"), report(figures, lookups.plans));
   } finally {
     await stack.stop();

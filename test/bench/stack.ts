@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { createDemoTenants, DEMO_PASSWORD } from "../../db/seed/demo-tenants.ts";
-import { childEnvironment, loadConfig, projectDir } from "../../lib/config.ts";
+import { childEnvironment, loadConfig, projectDir, type Config, type Environment } from "../../lib/config.ts";
 import { databaseUrls } from "../../lib/database-urls.ts";
 import { embeddedOptions, startEmbeddedPostgres } from "../../lib/embedded-postgres.ts";
 import { createLog } from "../../lib/log.ts";
@@ -20,6 +20,9 @@ export interface BenchStack {
   readonly serverPid: number;
   readonly workerPid: number;
   readonly folder: string;
+  readonly config: Config;
+  /** What its processes are started with. */
+  readonly env: Environment;
   stop(): Promise<void>;
 }
 
@@ -79,6 +82,8 @@ export async function startBenchStack(): Promise<BenchStack> {
     serverPid: processes[1]!.pid!,
     workerPid: processes[0]!.pid!,
     folder,
+    config,
+    env,
     stop: async () => {
       await admin.end();
       await Promise.all(processes.map((each) => each.stop()));
