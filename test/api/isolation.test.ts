@@ -154,8 +154,9 @@ test("no list, filter, order, count or aggregate shows a row of another tenant",
     }
     const order = field.args.find((arg) => arg.name === "orderBy");
     const orderType = order && getNamedType(order.type);
+    const whole = shown.length > 50 ? ", first: 200" : "";
     const byOrder = (isEnumType(orderType) ? orderType.getValues() : []).map(
-      ({ name }) => `${name}: ${field.name}${args(`orderBy: [${name}]`)} { nodes { ${node} } }`,
+      ({ name }) => `${name}: ${field.name}${args(`orderBy: [${name}]${whole}`)} { nodes { ${node} } }`,
     );
     for (const [, { nodes }] of await askAll(byOrder)) {
       orders++;
