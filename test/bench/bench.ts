@@ -13,6 +13,7 @@ import { benchRowLevelSecurity } from "./row-level-security.ts";
 import { benchSearch } from "./search.ts";
 import { startBenchStack } from "./stack.ts";
 import { benchSubscribers } from "./subscribers.ts";
+import { benchWebhooks } from "./webhooks.ts";
 
 /** npm run bench: measures everything in one run on one stack, and writes docs/benchmarks.md. `-- --rows 100000` is a quick look. */
 async function main(): Promise<void> {
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   };
   try {
     tell(await benchAuthentication(stack));
+    tell(await benchWebhooks(stack, Math.min(rows / 100, 10_000)));
     const imported = await benchImport(stack, rows);
     tell(imported.figures);
     const lookups = await benchLookups(stack, imported.listId);

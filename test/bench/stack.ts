@@ -15,6 +15,7 @@ export interface BenchStack {
   readonly admin: pg.Client;
   readonly adminUrl: string;
   readonly serverUrl: string;
+  readonly secret: string;
   readonly api: ApiClient;
   readonly tenantId: string;
   readonly serverPid: number;
@@ -77,6 +78,7 @@ export async function startBenchStack(): Promise<BenchStack> {
     admin,
     adminUrl: urls.admin,
     serverUrl: urls.server,
+    secret: config.secret,
     api,
     tenantId: rows[0]!.id,
     serverPid: processes[1]!.pid!,

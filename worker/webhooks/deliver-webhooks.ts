@@ -53,7 +53,7 @@ const gatherMs = 10;
 /** Connections that it keeps the pool busy with: one listens, one looks, others write results. */
 export const deliveryConnections = 4;
 /** A lease outlives its attempt by this much. */
-const leaseMarginMs = 5_000;
+const leaseMarginMs = 2_000;
 
 /**
  * Starts sending what is due. Every state is in the database: what this process holds when it dies is taken again when
@@ -62,8 +62,7 @@ const leaseMarginMs = 5_000;
 export function startDelivering({ pool, config, log, metrics }: DeliveryRuntime): Deliverer {
   const capacity = config.webhookConcurrency;
   const perTenant = Math.max(Math.ceil(capacity / 2), Math.min(capacity, config.webhookSubscriptionConcurrency));
-  // An attempt may be made twice within its lease: over a kept connection, and over a new one.
-  const leaseMs = config.webhookTimeoutMs * 2 + leaseMarginMs;
+  const leaseMs = config.webhookTimeoutMs + leaseMarginMs;
   const sender = createWebhookSender(createOutboundGuard(config.webhookAllowedTargets), config.webhookTimeoutMs);
   const running = new Set<Promise<void>>();
   const results = new Map<string, Settled[]>();

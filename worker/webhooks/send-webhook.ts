@@ -39,11 +39,8 @@ export function createWebhookSender(guard: OutboundGuard, timeoutMs: number): We
   };
   const agents = { "http:": new HttpAgent(options), "https:": new HttpsAgent(options) };
 
-  async function attempt(address: string, headers: Readonly<Record<string, string>>, body: string) {
-    const url = guard.check(address);
+  async function attempt(url: URL, headers: Readonly<Record<string, string>>, body: string, signal: AbortSignal) {
     const isPlain = url.protocol === "http:";
-    // The whole exchange has one limit, so that a lease on the delivery outlives it.
-    const signal = AbortSignal.timeout(timeoutMs);
     return new Promise<WebhookAnswer>((resolve, reject) => {
       const outgoing = (isPlain ? httpRequest : httpsRequest)(
         url,
@@ -68,10 +65,13 @@ export function createWebhookSender(guard: OutboundGuard, timeoutMs: number): We
   return {
     async send(url, headers, body) {
       try {
-        const answer = await attempt(url, headers, body).catch((error: { code?: string }) => {
+        const checked = guard.check(url);
+        // The whole exchange has one limit, so that a lease on the delivery outlives it.
+        const signal = AbortSignal.timeout(timeoutMs);
+        const answer = await attempt(checked, headers, body, signal).catch((error: { code?: string }) => {
           // A connection that was kept may have been closed by the other side just then: once more, over a new one.
           if (error.code !== "ECONNRESET" && error.code !== "EPIPE") throw error;
-          return attempt(url, { ...headers, connection: "close" }, body);
+          return attempt(checked, { ...headers, connection: "close" }, body, signal);
         });
         return answer;
       } catch (error) {

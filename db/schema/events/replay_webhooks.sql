@@ -44,7 +44,7 @@ begin
     perform app.raise('VALIDATION_FAILED', 'The end of a replay comes after its beginning.', 'until');
   end if;
   insert into events.webhook_replays (tenant_id, webhook_subscription_id, after_position, last_position, since, until)
-  values (app.tenant_id(), replay_webhook_events.webhook_subscription_id, coalesce(events.position_of(after), 0), events.horizon(), since, until)
+  values (app.tenant_id(), replay_webhook_events.webhook_subscription_id, coalesce(events.position_of(after), 0), (events.feed_bounds()).horizon, since, until)
   returning * into v_replay;
   return v_replay;
 end
