@@ -22,8 +22,8 @@ export interface LiveGroup {
 /** How a document is run again. Times are in milliseconds. */
 export interface LiveGroupOptions {
   readonly run: () => Promise<LiveState>;
-  /** Asks for a place among the tenant's operations; throws LIMIT_EXCEEDED when there is none. */
-  readonly admit: () => Promise<() => void>;
+  /** Waits until it may run, for somebody who joins or because something has changed; throws LIMIT_EXCEEDED when it may not. */
+  readonly admit: (isJoin: boolean) => Promise<() => void>;
   readonly throttleMs: number;
   readonly onRun: (outcome: "changed" | "same" | "failed") => void;
 }
@@ -51,23 +51,22 @@ export function createLiveGroup({ run, admit, throttleMs, onRun }: LiveGroupOpti
     timer = undefined;
     isRunning = true;
     startedAt = performance.now();
-    const asked = upcoming;
-    upcoming = undefined;
-    changedMeanwhile.clear();
-    let pauseMs = throttleMs;
+    let asked: typeof upcoming;
     try {
-      // Whoever joins was admitted as such.
-      const leave = asked ? () => undefined : await admit();
+      const leave = await admit(upcoming !== undefined);
+      // Whoever came while it waited comes along.
+      [asked, upcoming] = [upcoming, undefined];
+      changedMeanwhile.clear();
+      startedAt = performance.now();
       const next = await run().finally(leave);
       next.tables.forEach((table) => tables.add(table));
       const { hasFailed } = next;
       failures = hasFailed ? failures + 1 : 0;
-      if (hasFailed) pauseMs = Math.min(failurePauseMs.most, failurePauseMs.first * 2 ** (failures - 1));
       onRun(hasFailed ? "failed" : state?.text === next.text ? "same" : "changed");
       state = next;
       asked?.resolve(next);
       for (const follower of followers) follower.wake();
-      if (hasFailed) again(pauseMs);
+      if (hasFailed) again(Math.min(failurePauseMs.most, failurePauseMs.first * 2 ** (failures - 1)));
     } catch (error) {
       asked?.reject(error);
       if (!asked) again(waitOf(error));

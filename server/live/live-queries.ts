@@ -2,7 +2,7 @@ import { print, type ExecutionArgs, type ExecutionResult } from "graphql";
 import type { Pool } from "pg";
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Log } from "../../lib/log.ts";
-import { pgSettings } from "../auth/session.ts";
+import { pgSettings, type Session } from "../auth/session.ts";
 import type { FeedHub } from "../feed/feed-hub.ts";
 import type { FeedReader } from "../feed/read-feed.ts";
 import type { RequestScope } from "../http/request-scope.ts";
@@ -11,6 +11,7 @@ import { watchFeed, type FeedWatch } from "./feed-watch.ts";
 import { followLive } from "./follow-live.ts";
 import { createLiveGroup, type LiveGroup } from "./live-group.ts";
 import { runLive } from "./live-run.ts";
+import { createTurns, type TakeTurn } from "./turns.ts";
 import { readTableCatalog, type TableCatalog } from "./table-catalog.ts";
 
 /** One query to keep up to date, as somebody asks for it. */
@@ -41,7 +42,11 @@ export interface LiveQueriesOptions {
   readonly metrics: Registry;
 }
 
+/** How many live queries of one tenant run at once; the others wait, and leave it room for what else it asks for. */
+const runsMax = 4;
+
 interface Watched {
+  readonly turn: TakeTurn;
   readonly groups: Map<string, LiveGroup>;
   readonly watch: FeedWatch;
 }
@@ -59,7 +64,7 @@ export function createLiveQueries(options: LiveQueriesOptions): LiveQueries {
     if (watched !== undefined) return watched;
     const ofTenant = new Map<string, LiveGroup>();
     const watch = watchFeed(tenantId, options, (table) => ofTenant.forEach((group) => group.changed(table)));
-    watched = { groups: ofTenant, watch };
+    watched = { groups: ofTenant, watch, turn: createTurns(runsMax) };
     tenants.set(tenantId, watched);
     return watched;
   };
@@ -70,17 +75,30 @@ export function createLiveQueries(options: LiveQueriesOptions): LiveQueries {
       throw error;
     }));
 
+  const admit = async (session: Session, turn: TakeTurn, isJoin: boolean) => {
+    const giveBack = await turn();
+    // Whoever joins was admitted as such.
+    if (isJoin) return giveBack;
+    try {
+      const leave = await admission.operation(session, "operations");
+      return () => (leave(), giveBack());
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  };
+
   return {
     async follow({ args, scope, throttleMs, execute }) {
       const { session } = scope;
       const tenantId = session.tenantId!;
-      const { groups: ofTenant, watch } = watchedOf(tenantId);
+      const { groups: ofTenant, watch, turn } = watchedOf(tenantId);
       const key = keyOf(args, scope);
       let group = ofTenant.get(key);
       if (group === undefined) {
         group = createLiveGroup({
           run: () => runLive({ args, scope, execute, catalog: readCatalog, log }),
-          admit: () => admission.operation(session, "operations"),
+          admit: (isJoin) => admit(session, turn, isJoin),
           throttleMs,
           onRun: (outcome) => runs.inc({ outcome }),
         });
