@@ -211,13 +211,19 @@ describe("events", () => {
     expect((await next(followed)).subjectId).toContain(await idOf("third"));
   });
 
-  it("end with 4401 when the token expires or is taken back", async () => {
-    const expiring = openSocket(server.socketUrl, { authorization: `Bearer ${ann.token("member", 1 / 30)}` });
-    sockets.push(expiring);
-    const followed = expiring.subscribe(events, { after: await headOf(ann) });
-    followed.completed.catch(() => undefined);
-    expect((await expiring.closed).code).toBe(4401);
-    await expect(followed.completed).rejects.toMatchObject({ code: 4401 });
-    await until("nothing is left of it", async () => (await metric("rowhouse_feed_subscribers")) === 0);
+  it("end with 4401 when the token expires, or is taken back", async () => {
+    const [expiring, revoked] = [ann.token("member", 1 / 30), ann.token()];
+    for (const token of [expiring, revoked]) {
+      const socket = openSocket(server.socketUrl, { authorization: `Bearer ${token}` });
+      sockets.push(socket);
+      const followed = socket.subscribe(events, { after: await headOf(ann) });
+      if (token === revoked) {
+        await until("it follows", async () => (await metric("rowhouse_feed_subscribers")) > 0);
+        await server.post("mutation { logout { endedCount } }", { token });
+      }
+      expect((await socket.closed).code).toBe(4401);
+      await expect(followed.completed).rejects.toMatchObject({ code: 4401 });
+      await until("nothing is left of it", async () => (await metric("rowhouse_feed_subscribers")) === 0);
+    }
   });
 });
