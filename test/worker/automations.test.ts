@@ -1,19 +1,24 @@
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { WorkerApp } from "../../worker/app.ts";
 import { startAutomationWorkerProcess } from "../support/automation-worker.ts";
 import { commitAutomation, type AutomationInput } from "../support/automations.ts";
 import { asTenant, createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createTenant, skipPauses, startTestWorker } from "../support/jobs.ts";
+import { createTenant, skipPauses, startTestWorker, testConfig } from "../support/jobs.ts";
 import { until } from "../support/until.ts";
 
 let database: TestDatabase;
 let tenantId: string;
+let files: string;
 const workers: WorkerApp[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  files = await mkdtemp(join(tmpdir(), "rowhouse-automations-"));
 });
 beforeEach(async () => {
   ({ tenantId } = await createTenant(database));
@@ -21,9 +26,12 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop()));
 });
-afterAll(() => database?.drop());
+afterAll(async () => {
+  await database?.drop();
+  await rm(files, { recursive: true, force: true });
+});
 
-const start = async () => void workers.push(await startTestWorker(database));
+const start = async () => void workers.push(await startTestWorker(database, { config: testConfig(files) }));
 
 const automate = (input: AutomationInput) => commitAutomation(database, { tenantId }, input);
 
@@ -81,7 +89,7 @@ test("what happened between the making of an automation and the start of a worke
   expect(await untilRuns(automation.id, 1)).toMatchObject([{ status: "succeeded" }]);
 });
 
-test("two automations that set each other going come to an end at the depth limit, also through a job in between", async () => {
+test("two automations that set each other going come to an end at the depth limit", async () => {
   const done = { field: "event.changedFields", operator: "contains", value: "title" };
   const turn = (title: string) => ({
     verb: "updateContact",
@@ -108,6 +116,46 @@ test("two automations that set each other going come to an end at the depth limi
     ["0 succeeded", "1 succeeded", "2 succeeded", "3 succeeded", "4 succeeded", "5 refused"].slice(0, depths.length),
   );
   expect(new Set(all.map(({ correlation_id }) => correlation_id)).size).toBe(1);
+});
+
+test("one that sets itself going by way of jobs ends at the depth limit, too", async () => {
+  const { rows } = await act("insert into lists.lists (name) values ('Guests') returning id");
+  const listId = rows[0].id as string;
+  const automation = await automate({
+    trigger_config: { event: "export_job.succeeded" },
+    actions: [{ verb: "startExport", arguments: { listId: { ref: "subject.listId" } } }],
+  });
+  await start();
+  const startExport = "select lists.start_export($1)";
+  await asTenant(database, { tenantId, role: "rowhouse_member" }, (client) => client.query(startExport, [listId]), {
+    commit: true,
+  });
+  await until("it is refused", async () => (await runs(automation.id)).some(({ status }) => status === "refused"));
+  await untilQuiet();
+  expect((await runs(automation.id)).map(({ status, depth }) => `${depth} ${status}`)).toEqual([
+    ...[0, 1, 2, 3, 4].map((depth) => `${depth} succeeded`),
+    "5 refused",
+  ]);
+});
+
+test("firings are forgotten after ninety days, skipped ones after seven", async () => {
+  const { id } = await automate({ actions: [task] });
+  await act(
+    `insert into pipeline.automation_runs (id, automation_id, status, event_id, reason, finished_at)
+     select overlay(uuidv7()::text placing left(app.uuid_at(now() - age * interval '1 day')::text, 14) from 1 for 14)::uuid, $1, status, uuidv7(), status || ' ' || age, now()
+     from unnest(array[6, 8, 89, 91]) age, unnest(array['skipped', 'succeeded', 'failed', 'refused']) status`,
+    [id],
+  );
+  await start();
+  await database.admin.query("select graphile_worker.add_job('forget_automation_runs')");
+  await untilQuiet();
+  const kept = (await runs(id)).map(({ reason }) => reason as string).sort();
+  expect(kept).toEqual(
+    [6, 8, 89]
+      .flatMap((age) => ["failed", "refused", "succeeded"].map((status) => `${status} ${age}`))
+      .concat("skipped 6")
+      .sort(),
+  );
 });
 
 test("a firing whose event is not kept any more fails, and says so", async () => {

@@ -138,6 +138,26 @@ async function seedRuns({ random, since, until, people, copy, ids, size }: Tenan
   });
   await copy("pipeline.pipeline_runs", runs, { remember: true });
   await copy(
+    "pipeline.automation_runs",
+    runs.map(({ id, created_at, correlation_id, automation_id }) => {
+      const isSkipped = random.chance(0.3);
+      return {
+        id: random.id(created_at),
+        automation_id: automations[0],
+        status: isSkipped ? "skipped" : "succeeded",
+        reason: isSkipped ? "The condition conditions.all[0] does not hold." : null,
+        event_id: random.id(created_at),
+        subject_type: "leads",
+        correlation_id,
+        pipeline_run_id: automation_id && !isSkipped ? id : null,
+        attempt_count: isSkipped ? 0 : 1,
+        started_at: isSkipped ? null : created_at,
+        finished_at: created_at,
+        created_at,
+      };
+    }),
+  );
+  await copy(
     "pipeline.block_executions",
     runs.flatMap((run) =>
       steps.map((step, block_index) => ({
