@@ -263,7 +263,7 @@ describe("the actions of an automation", () => {
 
   test("come with a run of the blueprint on the subject, which knows what set it going", () =>
     within(async (client) => {
-      const steps = JSON.stringify([{ name: "a", type: "noop", config: {} }]);
+      const steps = JSON.stringify([{ name: "check_email", type: "email", config: {} }]);
       const blueprint = await insertInto(client, "pipeline.blueprints", { name: "Enrich" });
       await insertInto(client, "pipeline.blueprint_versions", { blueprint_id: blueprint.id, steps });
       await client.query("select pipeline.publish_blueprint($1)", [blueprint.id]);

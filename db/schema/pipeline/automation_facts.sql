@@ -26,25 +26,32 @@ language sql immutable set search_path to pg_catalog
 return jsonb_build_object('dueAt', to_char(p_due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'wasMissed', p_was_missed);
 comment on function pipeline.schedule_facts(timestamptz, boolean) is E'@behavior -*\nA time of a schedule as conditions and actions see it.';
 
+create or replace function pipeline.subject_fields(p_rules jsonb) returns text[]
+language sql immutable set search_path to pg_catalog
+return (
+  select case when bool_or(n #>> '{}' = 'subject') then null else coalesce(array_agg(distinct split_part(n #>> '{}', '.', 2)) filter (where n #>> '{}' ^@ 'subject.'), '{}') end
+  from (select jsonb_path_query(p_rules, 'lax $.**.field') as n union all select jsonb_path_query(p_rules, 'lax $.**.ref')) named);
+comment on function pipeline.subject_fields(jsonb) is E'@behavior -*\nWhich fields of the subject conditions or actions name: nothing else is read. Null when they name the whole of it.';
+
 -- Read as the automation, at the moment of the firing or of the run: what its role may not see, it does not know.
-create or replace function pipeline.subject_facts(p_automation pipeline.automations, p_role text, p_scopes text[], p_subject_type text, p_ids uuid[])
+create or replace function pipeline.subject_facts(p_automation pipeline.automations, p_role text, p_scopes text[], p_subject_type text, p_ids uuid[], p_fields text[] default null)
 returns table (id uuid, facts jsonb)
 language plpgsql volatile set search_path to pg_catalog as $$
 declare
   v_table regclass := pipeline.table_of(p_subject_type);
   v_claims text[] := pipeline.claims();
 begin
-  if v_table is null or coalesce(cardinality(p_ids), 0) = 0 then
+  if v_table is null or coalesce(cardinality(p_ids), 0) = 0 or p_fields = '{}' then
     return;
   end if;
   perform pipeline.act_as_automation(p_automation.actor_id, p_role, p_scopes);
-  return query select f.id, f.facts from pipeline.row_facts(v_table, p_ids) f;
+  return query select f.id, f.facts from pipeline.row_facts(v_table, p_ids, p_fields) f;
   perform pipeline.restore_claims(v_claims);
 exception when insufficient_privilege or sqlstate 'RH005' then
   -- A role that may not read the table, or lacks its scope, sees no row.
   return;
 end
 $$;
-comment on function pipeline.subject_facts(pipeline.automations, text, text[], text, uuid[]) is E'@behavior -*\nThe rows that an event is about, as the automation may see them.';
-grant execute on function pipeline.event_facts(jsonb), pipeline.webhook_facts(uuid), pipeline.schedule_facts(timestamptz, boolean),
-  pipeline.subject_facts(pipeline.automations, text, text[], text, uuid[]) to rowhouse_manager, rowhouse_system;
+comment on function pipeline.subject_facts(pipeline.automations, text, text[], text, uuid[], text[]) is E'@behavior -*\nThe rows that an event is about, as the automation may see them.';
+grant execute on function pipeline.event_facts(jsonb), pipeline.subject_fields(jsonb), pipeline.webhook_facts(uuid), pipeline.schedule_facts(timestamptz, boolean),
+  pipeline.subject_facts(pipeline.automations, text, text[], text, uuid[], text[]) to rowhouse_manager, rowhouse_system;

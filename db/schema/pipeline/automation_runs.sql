@@ -46,6 +46,8 @@ create unique index if not exists automation_runs_due_at_key on pipeline.automat
 create unique index if not exists automation_runs_webhook_event_id_key on pipeline.automation_runs (tenant_id, automation_id, webhook_event_id)
   where webhook_event_id is not null and status in ('queued', 'running', 'succeeded');
 create index if not exists automation_runs_automation_id_idx on pipeline.automation_runs (tenant_id, automation_id, created_at);
+-- How often it fired of late is asked at each firing.
+create index if not exists automation_runs_fired_idx on pipeline.automation_runs (tenant_id, automation_id, created_at) where status not in ('skipped', 'refused');
 create index if not exists automation_runs_status_idx on pipeline.automation_runs (tenant_id, status, id);
 create index if not exists automation_runs_correlation_id_idx on pipeline.automation_runs (tenant_id, correlation_id);
 select ddl.foreign_key('pipeline.automation_runs', 'automation_id', 'pipeline.automations', 'cascade', p_index => false);

@@ -36,13 +36,17 @@ begin
     v_reason := format('%s automations stand behind this event, and %s is the limit. Automations that set each other going would never end: change their conditions.',
       p_cause.depth, p_automation.depth_limit);
   else
-    select count(*) filter (where r.created_at > now() - interval '1 minute' and r.status <> 'refused'), count(*) filter (where r.status = 'refused' and r.error_code = 'LIMIT_EXCEEDED')
-    into v_count, v_refused from pipeline.automation_runs r
-    where r.tenant_id = p_automation.tenant_id and r.automation_id = p_automation.id and r.created_at > now() - interval '10 minutes'
-      and r.created_at >= p_automation.armed_at and r.status <> 'skipped';
+    -- No more is counted than the limit.
+    select count(*) into v_count from (
+      select from pipeline.automation_runs r
+      where r.tenant_id = p_automation.tenant_id and r.automation_id = p_automation.id and r.created_at > now() - interval '1 minute'
+        and r.created_at >= p_automation.armed_at and r.status not in ('skipped', 'refused') limit p_automation.rate_limit) fired;
     if v_count >= p_automation.rate_limit then
       v_status := 'refused';
       v_reason := format('It fired %s times within a minute, and %s is the limit. Retry it, raise rateLimit, or let conditions choose.', v_count, p_automation.rate_limit);
+      select count(*) into v_refused from pipeline.automation_runs r
+      where r.tenant_id = p_automation.tenant_id and r.automation_id = p_automation.id and r.created_at > now() - interval '10 minutes'
+        and r.created_at >= p_automation.armed_at and r.status = 'refused' and r.error_code = 'LIMIT_EXCEEDED';
     end if;
   end if;
   -- What is written about the firing is the automation's own doing, one step further from the cause.
@@ -50,7 +54,7 @@ begin
   insert into pipeline.automation_runs (tenant_id, automation_id, status, reason, event_id, webhook_event_id, due_at, subject_type, subject_id, depth, correlation_id,
     decided_by, error_code, finished_at)
   values (p_automation.tenant_id, p_automation.id, v_status, v_reason, p_cause.event_id, p_cause.webhook_event_id, p_cause.due_at, p_cause.subject_type, p_cause.subject_id,
-    p_cause.depth, coalesce(p_cause.correlation_id, uuidv7()), pipeline.deciding_condition(v_trace), case when v_count >= p_automation.rate_limit then 'LIMIT_EXCEEDED' end,
+    p_cause.depth, coalesce(p_cause.correlation_id, uuidv7()), pipeline.deciding_condition(v_trace), case when v_refused is not null then 'LIMIT_EXCEEDED' end,
     case when v_status <> 'queued' then now() end)
   on conflict do nothing;
   get diagnostics v_count = row_count;

@@ -33,7 +33,8 @@ begin
       begin
         for v_row in
           select i.id, s.facts from unnest(case when v_ids = '{}' then array[null::uuid] else v_ids end) with ordinality i (id, n)
-          left join pipeline.subject_facts(v_automation, v_role, v_automation.scopes, v_event ->> 'subject_type', case when v_role is null then '{}' else v_ids end) s on s.id = i.id
+          left join pipeline.subject_facts(v_automation, v_role, v_automation.scopes, v_event ->> 'subject_type', case when v_role is null then '{}' else v_ids end,
+            pipeline.subject_fields(v_automation.conditions) || case when v_automation.trigger_type = 'message_received' then array['direction'] else '{}' end) s on s.id = i.id
           order by i.n
         loop
           v_cause.subject_id := v_row.id;

@@ -1,4 +1,4 @@
-create or replace function pipeline.facts_of_run(p_automation pipeline.automations, p_run pipeline.automation_runs, p_role text, p_scopes text[]) returns jsonb
+create or replace function pipeline.facts_of_run(p_automation pipeline.automations, p_run pipeline.automation_runs, p_role text, p_scopes text[], p_fields text[] default null) returns jsonb
 language plpgsql volatile set search_path to pg_catalog as $$
 declare
   v_event jsonb;
@@ -13,11 +13,11 @@ begin
   if not found then
     return null;
   end if;
-  select s.facts into v_subject from pipeline.subject_facts(p_automation, p_role, p_scopes, p_run.subject_type, array_remove(array[p_run.subject_id], null)) s;
+  select s.facts into v_subject from pipeline.subject_facts(p_automation, p_role, p_scopes, p_run.subject_type, array_remove(array[p_run.subject_id], null), p_fields) s;
   return jsonb_build_object('event', pipeline.event_facts(v_event), 'subject', v_subject);
 end
 $$;
-comment on function pipeline.facts_of_run(pipeline.automations, pipeline.automation_runs, text, text[]) is
+comment on function pipeline.facts_of_run(pipeline.automations, pipeline.automation_runs, text, text[], text[]) is
   E'@behavior -*\nWhat set a firing going, and the row it is about as it is now; null when the event is gone.';
 
 create or replace function pipeline.end_automation_run(p_run_id uuid, p_code text, p_message text) returns void
@@ -55,7 +55,8 @@ begin
   end if;
   select * into v_automation from pipeline.automations a where a.tenant_id = v_run.tenant_id and a.id = v_run.automation_id;
   v_role := pipeline.lent_role(v_automation);
-  v_facts := pipeline.facts_of_run(v_automation, v_run, v_role, v_automation.scopes);
+  v_facts := pipeline.facts_of_run(v_automation, v_run, v_role, v_automation.scopes,
+    case when v_automation.blueprint_id is null then pipeline.subject_fields(v_automation.actions) end);
   -- The log of it is the automation's own doing, as what it does is.
   perform set_config('jwt.claims.actor_id', v_automation.actor_id::text, true), pipeline.note_cause(v_run.depth + 1, v_run.correlation_id);
   if v_automation.deleted_at is not null or not v_automation.is_enabled then
@@ -75,4 +76,4 @@ $$;
 comment on function pipeline.run_automation(uuid) is
   E'@behavior -*\nDoes what a firing is to do and writes down what came of it, in one transaction: all of it, or nothing but the error.';
 grant execute on function pipeline.end_automation_run(uuid, text, text), pipeline.run_automation(uuid) to rowhouse_system;
-grant execute on function pipeline.facts_of_run(pipeline.automations, pipeline.automation_runs, text, text[]) to rowhouse_manager, rowhouse_system;
+grant execute on function pipeline.facts_of_run(pipeline.automations, pipeline.automation_runs, text, text[], text[]) to rowhouse_manager, rowhouse_system;
