@@ -1,11 +1,13 @@
 import { context, each, get, lambda, object } from "postgraphile/grafast";
 import { extendSchema, gql } from "postgraphile/utils";
 import { RowhouseError } from "../../lib/errors.ts";
+import { encodeTypeId } from "../../lib/type-id.ts";
 import type { FeedPage } from "../feed/read-feed.ts";
 import { subjectUuid } from "../feed/subject-uuid.ts";
 import { currentSession } from "../http/request-scope.ts";
 import type { Services } from "../services.ts";
 import { EventStep } from "./event-step.ts";
+import { typeIdPrefix } from "./type-id-plugin.ts";
 import type { PageSizes } from "./page-size-plugin.ts";
 
 /** What a client asks for. */
@@ -30,6 +32,14 @@ const typeDefs = gql`
     cursor: Cursor!
     "Whether there is more after the cursor now. A page that is looked through for rare events may be empty although there is."
     hasMore: Boolean!
+  }
+
+  extend type Event {
+    """
+    The ids of the rows that it is about, as other queries take and show them. Empty when there are more than a thousand:
+    they are those whose updatedAt is its createdAt.
+    """
+    subjectIds: [ID!]!
   }
 
   extend type Query {
@@ -76,6 +86,15 @@ export function eventsQueryPlugin(pages: PageSizes): GraphileConfig.Plugin {
       const resource = Object.values<any>(build.pgResources).find(
         (each) => each.codec.extensions?.pg?.name === "events" && !each.parameters,
       );
+      const prefixes = new Map<string, string | undefined>(
+        Object.values<any>(build.pgResources)
+          .filter(({ codec, parameters }) => codec.attributes?.id && !parameters)
+          .map(({ codec }) => [codec.extensions?.pg?.name, typeIdPrefix(codec.attributes.id.codec)]),
+      );
+      const subjectIds = ([table, keys]: readonly [string, readonly string[]]) => {
+        const prefix = prefixes.get(table);
+        return prefix === undefined ? keys : keys.map((key) => encodeTypeId(prefix, key));
+      };
       return {
         typeDefs,
         objects: {
@@ -85,6 +104,11 @@ export function eventsQueryPlugin(pages: PageSizes): GraphileConfig.Plugin {
                 return lambda([services(), object({ after, types, subjects, first } as any)] as any, read as any);
               },
               feedHead: () => lambda(services(), head as any),
+            },
+          },
+          Event: {
+            plans: {
+              subjectIds: ($event: any) => lambda([$event.get("subject_type"), $event.get("keys")], subjectIds as any),
             },
           },
           EventPage: {

@@ -15,7 +15,7 @@ afterAll(() => server?.remove());
 
 const pageOf = `query($after: Cursor, $types: [String!], $subjects: [ID!], $first: Int) {
   events(after: $after, types: $types, subjects: $subjects, first: $first) {
-    nodes { type subjectType subjectId keys rowCount changedFields payload cursor actor { id } }
+    nodes { type subjectType subjectId subjectIds keys rowCount changedFields payload cursor actor { id } }
     cursor hasMore
   }
 }`;
@@ -44,6 +44,7 @@ describe("the query events", () => {
     expect(found.nodes[1]).toMatchObject({
       subjectType: "contacts",
       subjectId: contact.rowId,
+      subjectIds: [contact.id],
       keys: [contact.rowId],
       changedFields: ["first_name"],
       actor: { id: encodeTypeId("actor", ann.actorId) },
@@ -97,7 +98,7 @@ describe("the query events", () => {
     await ask(create);
     await ask(create);
     const query = `{ allEvents(filter: { type: { equalTo: "contact.created" } }, orderBy: [ID_DESC]) {
-      totalCount nodes { type cursor createdAt } } }`;
+      totalCount nodes { type cursor subjectIds createdAt } } }`;
     const { allEvents } = await ask(query);
     expect(allEvents).toMatchObject({
       totalCount: 2,
