@@ -20,6 +20,7 @@ const documents = {
   lists: "query Lists @live(throttle: 100) { lists(orderBy: NAME_ASC) { totalCount nodes { id name description } } }",
   list: "query List($id: ID!) @live(throttle: 100) { list(id: $id) { name entryCount entries(first: 5) { nodes { id fullName } } } }",
   imports: "query Imports @live(throttle: 100) { listImports { nodes { status lineCount } } }",
+  contacts: "query Contacts @live(throttle: 50) { contacts { nodes { id primaryEmail } } }",
   wide: "query Wide @live(throttle: 50) { listImports { nodes { lineCount mapping } } }",
   slow: "query Slow @live(throttle: 60000) { lists { nodes { name } } }",
   sometimes: "query Sometimes($live: Boolean!) @live(if: $live) { lists { nodes { name } } }",
@@ -257,6 +258,30 @@ describe("who follows a live query", () => {
     const rest = await followed.stream.rest();
     expect(rest[0]!.data.errors[0].extensions.code).toBe("UNAUTHENTICATED");
     expect(rest).toHaveLength(2);
+  });
+
+  it("sees masked what is masked for them, first and later, and is ended when that is changed", async () => {
+    await run(ann, "insert into crm.contacts (primary_email) values ('zoe@example.com')");
+    const mask = (isMasked: boolean) =>
+      server.post("mutation($it: Boolean!) { maskContactData(input: { isMasked: $it }) { tenant { id } } }", {
+        token: ann.token("admin"),
+        variables: { it: isMasked },
+      });
+    const open = await live("contacts", ann.token("viewer"));
+    expect((await open.next()).data.contacts.nodes[0].primaryEmail).toBe("zoe@example.com");
+    expect((await mask(true)).errors).toBeUndefined();
+    expect((await open.stream.rest())[0]!.data.errors[0].extensions.code).toBe("UNAUTHENTICATED");
+    const masked = await live("contacts", ann.token("viewer"));
+    const member = await live("contacts", ann.token());
+    expect((await masked.next()).data.contacts.nodes[0].primaryEmail).toBe("z•••@e•••.com");
+    expect((await member.next()).data.contacts.nodes[0].primaryEmail).toBe("zoe@example.com");
+    await run(ann, "update crm.contacts set primary_email = 'ada@example.com' where primary_email = 'zoe@example.com'");
+    const answer = await masked.next();
+    expect(answer.extensions.live.patch).toEqual([
+      { op: "replace", path: "/contacts/nodes/0/primaryEmail", value: "a•••@e•••.com" },
+    ]);
+    await member.next();
+    expect(member.copy.data.contacts.nodes[0].primaryEmail).toBe("ada@example.com");
   });
 
   it("is told that their token has expired, and gets nothing more", async () => {
