@@ -67,6 +67,19 @@ export async function ensureDatabase(adminUrl: string, template?: string): Promi
 }
 
 /**
+ * Everybody may make large objects in any database, which belong to no tenant. Nothing of ours uses them. An administrator
+ * who is no superuser cannot forbid it, and need not: no client can send SQL.
+ */
+const closeLargeObjects = `do $$
+  declare f regprocedure;
+  begin
+    for f in select oid from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proname ~ '^(lo_|loread|lowrite)' loop
+      execute format('revoke execute on function %s from public', f);
+    end loop;
+  exception when insufficient_privilege then null;
+  end $$`;
+
+/**
  * Installs or upgrades the schema graphile_worker as its owner, the role rowhouse_worker. Our own schema calls its
  * functions, so it comes first.
  */
@@ -87,6 +100,7 @@ export async function installQueue(adminUrl: string): Promise<void> {
       await client.query(`grant create on database ${name} to rowhouse_worker`);
     }
     await runMigrations({ pgPool: pool });
+    await client.query(closeLargeObjects);
     await client.query(`revoke create on database ${name} from rowhouse_worker`);
   } finally {
     await pool.end();

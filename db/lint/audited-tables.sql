@@ -9,7 +9,7 @@ with sensitive (name) as (values
   ('iam.tenants'), ('iam.users'), ('iam.memberships'), ('iam.api_keys'), ('iam.invitations'),
   ('lists.connections'), ('lists.export_jobs'), ('lists.filter_rules'),
   ('pipeline.automations'), ('pipeline.webhook_sources'), ('events.webhook_subscriptions'), ('crm.contact_consents'),
-  ('private.user_credentials'), ('private.user_totp'), ('private.connection_secrets'), ('private.webhook_source_secrets'), ('private.webhook_subscription_secrets')
+  ('private.user_credentials'), ('private.user_totp'), ('private.password_reset_tokens'), ('private.connection_secrets'), ('private.webhook_source_secrets'), ('private.webhook_subscription_secrets')
 ), audits as (
   select tgrelid, substring(tgname from '_900_audit_on_(.*)') as event,
     split_part(encode(tgargs, 'escape'), '\000', 2)::text[] as redacted, split_part(encode(tgargs, 'escape'), '\000', 3)::text[] as ignored

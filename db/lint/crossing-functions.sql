@@ -2,7 +2,7 @@
 --   private.find_login: nobody is signed in yet; private.find_user: a user is one person in all tenants;
 --   private.create_tenant, private.create_user, private.find_tenant_actors: set-up and development commands.
 --   private.open_session, exchange_session_token, end_sessions, revoke_token, revocations, password_hash, change_password: sessions of users, who are one person in all tenants;
---   private.login_locked_until, note_login_failure, forget_login_failures: nobody is signed in yet.
+--   private.begin_login_attempt, take_back_login_attempt, forget_login_failures: nobody is signed in yet.
 --   private.masking_changes: every server process serves the viewers of all tenants.
 --   private.find_api_key, key_changes, note_key_uses, find_foreign_member: who signs in with a key or a token of another issuer is in no tenant yet.
 --   private.keep_feed_consumers, waiting_feed_consumers: one process reads the feeds of all tenants, each under its claims.
@@ -24,7 +24,7 @@ from pg_proc p join pg_roles r on r.oid = p.proowner
 where (r.rolbypassrls or r.rolsuper) and p.pronamespace::regnamespace::text = any (ddl.own_schemas())
   and not (p.pronamespace = 'app'::regnamespace and p.proname ~ '^find_' and p.prosrc ~ 't\.tenant_id = %3\$L')
   and p.proname not in ('find_login', 'find_user', 'find_api_key', 'masking_changes', 'key_changes', 'note_key_uses', 'find_foreign_member', 'find_tenant_actors', 'create_tenant', 'create_user', 'expired_export_files', 'abandoned_imports', 'write_audit_logs', 'waiting_months', 'forget_tenants',
-    'open_session', 'exchange_session_token', 'end_sessions', 'revoke_token', 'revocations', 'password_hash', 'change_password', 'login_locked_until', 'note_login_failure', 'forget_login_failures',
+    'open_session', 'exchange_session_token', 'end_sessions', 'revoke_token', 'revocations', 'password_hash', 'change_password', 'begin_login_attempt', 'take_back_login_attempt', 'forget_login_failures',
     'keep_feed_consumers', 'waiting_feed_consumers',
     'claim_webhook_deliveries', 'webhook_tenants', 'forget_webhook_deliveries', 'tell_webhook_disabled', 'open_webhook_mail',
     'write_event', 'queue_mail', 'open_mail', 'close_mail', 'open_invitation_mail', 'find_invitation', 'accept_invitation', 'guard_membership', 'end_membership', 'find_totp', 'begin_totp', 'use_totp_step', 'use_recovery_code', 'confirm_totp', 'drop_totp',

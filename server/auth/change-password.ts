@@ -11,10 +11,9 @@ import { checkNewPassword } from "./new-password.ts";
  */
 export async function confirmPassword(pool: Pool, userId: string, password: string, field: string): Promise<string> {
   const throttle = userThrottle(pool, userId);
-  await throttle.check();
+  await throttle.begin();
   const row = await askIdentity<{ hash: string | null }>(pool, "select private.password_hash($1) as hash", [userId]);
   if (!(await verifyPassword(row?.hash, password))) {
-    await throttle.failed();
     throw new RowhouseError("FORBIDDEN", "The current password is wrong.", { field });
   }
   await throttle.succeeded();

@@ -24,17 +24,16 @@ export async function checkCredentials(
 ): Promise<Identity> {
   const { pool } = context;
   const throttle = loginThrottle(pool, email, client);
-  await throttle.check();
+  await throttle.begin();
   const found = email.includes("\0") ? undefined : await findLogin(pool, email);
   const isRight = await verifyPassword(found?.passwordHash, password);
   if (found === undefined || !isRight) {
-    await throttle.failed();
     throw new RowhouseError("UNAUTHENTICATED", "The e-mail address or the password is wrong.");
   }
   const factor = await checkSecondFactor(context, found.identity.user.rowId, code);
   if (factor !== "right") {
     // Whoever has only the password guesses no longer than whoever has not even that.
-    if (factor === "wrong") await throttle.failed();
+    if (factor === "missing") await throttle.takeBack();
     throw new RowhouseError(
       "UNAUTHENTICATED",
       factor === "missing"

@@ -14,13 +14,16 @@ const begin = "begin; select set_config('role', 'rowhouse_identity', true)";
 /**
  * Makes guessing slow: after a few failures each further attempt on an account, or from an address, has to wait, ever
  * longer. It knows accounts that do not exist, too, so that a lock tells nobody that one does. The counts are shared by
- * all server processes.
+ * all server processes. An attempt counts as failed from its beginning: of a burst at once no more are looked at than of
+ * as many one after the other.
  */
 export interface Throttle {
-  /** Throws LIMIT_EXCEEDED, with the seconds to wait, while the account or the address is locked. */
-  check(): Promise<void>;
-  failed(): Promise<void>;
+  /** Counts an attempt; throws LIMIT_EXCEEDED, with the seconds to wait, while the account or the address is locked. */
+  begin(): Promise<void>;
+  /** The attempt was right: the account's failures are forgotten, and the address is as it was. */
   succeeded(): Promise<void>;
+  /** The attempt was neither right nor wrong. */
+  takeBack(): Promise<void>;
 }
 
 /** The throttle for one attempt to log in. */
@@ -47,8 +50,7 @@ export async function throttleMails(
     [`${purpose}:${plain(email)}`, freeMails.account],
     ...(ipAddress ? [[`${purpose} from:${ipAddress}`, freeMails.address] as const] : []),
   ]);
-  await requests.check();
-  await requests.failed();
+  await requests.begin();
 }
 
 function plain(email: string): string {
@@ -56,14 +58,19 @@ function plain(email: string): string {
 }
 
 function throttle(pool: Pool, what: string, subjects: readonly (readonly [string, number])[]): Throttle {
+  const ask = (sql: string, values: unknown[]) =>
+    withTransaction(pool, begin, async (db) => (await db.query<{ until: Date | null }>(sql, values)).rows[0]);
+  const takeBack = async (which = subjects) => {
+    if (which.length === 0) return;
+    await ask("select private.take_back_login_attempt($1, $2)", [which.map(([name]) => name), which.map(([, n]) => n)]);
+  };
   return {
-    async check() {
-      const until = await withTransaction(pool, begin, async (db) => {
-        const { rows } = await db.query<{ until: Date | null }>("select private.login_locked_until($1) as until", [
-          subjects.map(([subject]) => subject),
-        ]);
-        return rows[0]!.until;
-      });
+    async begin() {
+      const row = await ask("select private.begin_login_attempt($1, $2) as until", [
+        subjects.map(([subject]) => subject),
+        subjects.map(([, free]) => free),
+      ]);
+      const until = row?.until ?? null;
       if (until === null) return;
       const seconds = Math.max(1, Math.ceil((until.getTime() - Date.now()) / 1000));
       throw new RowhouseError(
@@ -72,15 +79,11 @@ function throttle(pool: Pool, what: string, subjects: readonly (readonly [string
         { details: { retryAfterSeconds: seconds } },
       );
     },
-    async failed() {
-      await withTransaction(pool, begin, async (db) => {
-        for (const [subject, free] of subjects)
-          await db.query("select private.note_login_failure($1, $2)", [subject, free]);
-      });
-    },
+    takeBack,
     async succeeded() {
-      const [[account]] = subjects as [readonly [string, number]];
-      await withTransaction(pool, begin, (db) => db.query("select private.forget_login_failures($1)", [account]));
+      const [[account], ...addresses] = subjects as [readonly [string, number]];
+      await ask("select private.forget_login_failures($1)", [account]);
+      await takeBack(addresses);
     },
   };
 }

@@ -111,10 +111,7 @@ async function takesTotp({ pool, config }: SecondFactorContext, userId: string, 
 
 async function throttled({ pool }: SecondFactorContext, userId: string, isRight: () => Promise<boolean>) {
   const throttle = userThrottle(pool, `${userId}:code`);
-  await throttle.check();
-  if (!(await isRight())) {
-    await throttle.failed();
-    throw wrongCode();
-  }
+  await throttle.begin();
+  if (!(await isRight())) throw wrongCode();
   await throttle.succeeded();
 }

@@ -147,6 +147,23 @@ describe("a role of the API", () => {
         expect({ sql, code: await code(client, sql) }).toEqual({ sql, code: "42501" });
     }));
 
+  test("makes, reads and writes no large object, which would belong to no tenant", async () => {
+    const { rows } = await database.admin.query<{ id: number }>("select lo_from_bytea(0, 'of somebody') as id");
+    for (const role of roles)
+      await as(role, async (client) => {
+        for (const sql of [
+          "select lo_create(0)",
+          "select lo_creat(-1)",
+          "select lo_from_bytea(0, 'x')",
+          `select lo_get(${rows[0]!.id})`,
+          `select lo_put(${rows[0]!.id}, 0, 'x')`,
+          `select lo_open(${rows[0]!.id}, 131072)`,
+          `select lo_unlink(${rows[0]!.id})`,
+        ])
+          expect({ role, sql, code: await code(client, sql) }).toEqual({ role, sql, code: "42501" });
+      });
+  });
+
   test("that listens hears that something changed, and never what", async () => {
     const listener = new pg.Client({ connectionString: database.serverUrl });
     await listener.connect();
@@ -233,3 +250,67 @@ test("a condition that could tell of a row is never asked of another tenant's", 
     await client.query(leaky);
     await client.query(leaky.replace("count(*)", "*").replace("= 1", "= 1 or c.first_name like '%x%'"));
   }));
+
+describe("the login of the worker", () => {
+  const asWorker = async (work: (client: pg.PoolClient) => Promise<void>) => {
+    const client = await database.worker.connect();
+    try {
+      await client.query("begin");
+      await client.query("select set_config('jwt.claims.tenant_id', $1, true)", [acme]);
+      await work(client);
+    } finally {
+      await client.query("rollback");
+      client.release();
+    }
+  };
+
+  test("reads and writes no table of a tenant until it becomes the system of that tenant or who an automation acts as, and becomes nothing else", () =>
+    asWorker(async (client) => {
+      for (const { name } of tables)
+        for (const sql of [`select from ${name}`, `delete from ${name}`])
+          expect({ sql, code: await code(client, sql) }).toEqual({ sql, code: "42501" });
+      const { rows } = await database.admin.query<{ name: string }>(
+        "select rolname as name from pg_roles where rolname <> 'rowhouse_worker' and (rolname ~ '^rowhouse_' or rolsuper or rolbypassrls)",
+      );
+      const became: string[] = [];
+      for (const { name } of rows) if ((await code(client, `set role ${name}`)) !== "42501") became.push(name);
+      const acting = ["viewer", "member", "manager", "admin"].flatMap((role) => [
+        `rowhouse_${role}`,
+        `rowhouse_${role}_scoped`,
+      ]);
+      expect(became.sort()).toEqual([...acting, "rowhouse_system"].sort());
+      await client.query("set local role rowhouse_system");
+      expect((await client.query("select from crm.contacts")).rowCount).toBeGreaterThan(0);
+      expect((await client.query("select from crm.contacts where tenant_id <> $1", [acme])).rowCount).toBe(0);
+    }));
+
+  test("owns the queue and nothing of ours, and makes nothing", async () => {
+    const { rows } = await database.admin.query(
+      `select c.oid::regclass::text as name from pg_class c where c.relowner = 'rowhouse_worker'::regrole and c.relnamespace::regnamespace::text <> 'graphile_worker'
+         and c.relkind in ('r', 'p', 'v', 'm', 'S')
+       union all
+       select n.nspname from pg_namespace n where has_schema_privilege('rowhouse_worker', n.oid, 'create') and n.nspname not in ('graphile_worker', 'private')
+       union all
+       select rolname from pg_roles where rolname = 'rowhouse_worker' and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolinherit)`,
+    );
+    expect(rows).toEqual([]);
+  });
+
+  test("reads nothing that is private but by the functions that say so", () =>
+    asWorker(async (client) => {
+      for (const table of [
+        "user_credentials",
+        "user_totp",
+        "api_key_hashes",
+        "session_tokens",
+        "password_reset_tokens",
+        "idempotency_keys",
+      ])
+        for (const role of ["rowhouse_worker", "rowhouse_system"]) {
+          await client.query(`set local role ${role}`);
+          const sql = `select from private.${table}`;
+          expect({ role, sql, code: await code(client, sql) }).toEqual({ role, sql, code: "42501" });
+          await client.query("reset role");
+        }
+    }));
+});

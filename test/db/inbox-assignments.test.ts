@@ -70,7 +70,7 @@ describe("assigning a conversation", () => {
 
   test("gives it to somebody, then to another, then to nobody, and remembers who had it", async () => {
     const ben = await memberActor("ben");
-    await as("member", async (client) => {
+    await as("manager", async (client) => {
       const { id } = await threadOf(client);
       expect(await assign(client, id, actorId)).toMatchObject({ id, assigned_to: actorId });
       expect(await assign(client, id, ben, "Knows her")).toMatchObject({ assigned_to: ben });
@@ -124,7 +124,7 @@ describe("assigning a conversation", () => {
     const { id } = await as("member", threadOf, commit);
     // This transaction began first, and so its time is before the one that it ends.
     await as(
-      "member",
+      "manager",
       async (client) => {
         await client.query("select now()");
         await as("member", (other) => assign(other, id, ben), commit);

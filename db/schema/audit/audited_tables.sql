@@ -19,3 +19,5 @@ select ddl.audit('private.connection_secrets', '{sealed_secret}', p_entity => 'c
 select ddl.audit('private.webhook_source_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_source_id');
 select ddl.audit('private.webhook_subscription_secrets', '{sealed_secret,previous_sealed_secret}', p_entity => 'webhook_subscription_id');
 select ddl.audit('private.user_totp', '{sealed_secret}', p_scope => 'membership', p_ignored => '{last_step}', p_entity => 'user_id');
+-- That somebody asked for a new password, and that the link was used: its token is gone then.
+select ddl.audit('private.password_reset_tokens', '{token_hash}', p_scope => 'membership', p_entity => 'user_id');

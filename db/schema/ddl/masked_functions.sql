@@ -71,6 +71,15 @@ begin
   loop
     execute format('grant select on %s to rowhouse_viewer_masked', t.name);
   end loop;
+  for t in
+    select c.oid::regclass as name, string_agg(format('%I', a.attname), ', ') as columns
+    from pg_class c join pg_attribute a on a.attrelid = c.oid cross join lateral aclexplode(a.attacl) g
+    where c.relnamespace::regnamespace::text = any (ddl.domain_schemas()) and g.grantee = 'rowhouse_viewer'::regrole and g.privilege_type = 'SELECT'
+      and not exists (select from private.masked_columns m where m.table_name::regclass = c.oid)
+    group by c.oid
+  loop
+    execute format('grant select (%s) on %s to rowhouse_viewer_masked', t.columns, t.name);
+  end loop;
   perform ddl.masked_functions();
 end
 $$;

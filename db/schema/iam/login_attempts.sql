@@ -12,36 +12,52 @@ select ddl.private_table('private.login_attempts');
 grant select, insert, update, delete on private.login_attempts to rowhouse_definer;
 
 set local role rowhouse_definer;
-create or replace function private.login_locked_until(p_subjects text[]) returns timestamptz
-language sql stable security definer set search_path to pg_catalog
-begin atomic
-  select max(locked_until) from private.login_attempts where subject = any (p_subjects) and locked_until > now();
-end;
-comment on function private.login_locked_until(text[]) is 'Until when none of these may try to log in, or null. Nobody is signed in yet.';
-grant execute on function private.login_locked_until(text[]) to rowhouse_identity;
-revoke all on function private.login_locked_until(text[]) from public;
-
-create or replace function private.note_login_failure(p_subject text, p_free_failures integer) returns timestamptz
+-- An attempt counts as a failure before anything is looked at, so that a burst of guesses at once is no way around the wait.
+create or replace function private.begin_login_attempt(p_subjects text[], p_free_failures integer[]) returns timestamptz
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_until timestamptz;
+  v_subject text;
+  v_free integer;
 begin
   delete from private.login_attempts where last_failed_at < now() - interval '1 day';
-  insert into private.login_attempts as a (subject, failure_count, last_failed_at, locked_until) values (p_subject, 1, now(), now())
-  on conflict (subject) do update set
-    failure_count = a.failure_count + 1,
-    last_failed_at = now(),
-    -- Free failures first, then 1, 2, 4, … seconds, up to a quarter of an hour.
-    locked_until = now() + make_interval(secs => case when a.failure_count < p_free_failures then 0
-      else least(900, power(2, least(a.failure_count - p_free_failures, 20))) end)
-  returning locked_until into v_until;
-  return v_until;
+  -- In the order of their names, so that two attempts do not wait for each other in a circle.
+  for v_subject in select s from unnest(p_subjects) s order by s loop
+    insert into private.login_attempts as a (subject, failure_count, last_failed_at, locked_until) values (v_subject, 0, now(), now())
+    on conflict (subject) do update set subject = excluded.subject;
+  end loop;
+  select max(locked_until) into v_until from private.login_attempts where subject = any (p_subjects) and locked_until > clock_timestamp();
+  if v_until is not null then
+    return v_until;
+  end if;
+  for v_subject, v_free in select * from unnest(p_subjects, p_free_failures) loop
+    update private.login_attempts a
+    set failure_count = a.failure_count + 1,
+      last_failed_at = clock_timestamp(),
+      -- Free failures first, then 1, 2, 4, … seconds, up to a quarter of an hour.
+      locked_until = clock_timestamp() + make_interval(secs => case when a.failure_count < v_free then 0
+        else least(900, power(2, least(a.failure_count - v_free, 20))) end)
+    where a.subject = v_subject;
+  end loop;
+  return null;
 end
 $$;
-comment on function private.note_login_failure(text, integer) is
-  'Counts a failed login of a subject, and returns until when it is locked: ever longer once its free failures are used up.';
-grant execute on function private.note_login_failure(text, integer) to rowhouse_identity;
-revoke all on function private.note_login_failure(text, integer) from public;
+comment on function private.begin_login_attempt(text[], integer[]) is
+  'Counts an attempt of each of these as failed, or returns until when one of them is locked: ever longer once its free failures are used up. Nobody is signed in yet.';
+grant execute on function private.begin_login_attempt(text[], integer[]) to rowhouse_identity;
+revoke all on function private.begin_login_attempt(text[], integer[]) from public;
+
+create or replace function private.take_back_login_attempt(p_subjects text[], p_free_failures integer[]) returns void
+language sql security definer set search_path to pg_catalog
+begin atomic
+  update private.login_attempts a
+  set failure_count = greatest(a.failure_count - 1, 0),
+    locked_until = case when a.failure_count - 1 <= s.free then clock_timestamp() else a.locked_until end
+  from unnest(p_subjects, p_free_failures) s (subject, free) where a.subject = s.subject;
+end;
+comment on function private.take_back_login_attempt(text[], integer[]) is 'An attempt was no failure after all: it counts no longer.';
+grant execute on function private.take_back_login_attempt(text[], integer[]) to rowhouse_identity;
+revoke all on function private.take_back_login_attempt(text[], integer[]) from public;
 
 create or replace function private.forget_login_failures(p_subject text) returns void
 language sql security definer set search_path to pg_catalog

@@ -18,7 +18,7 @@ comment on column iam.tenants.slug is 'Short name for addresses and commands; un
 comment on column iam.tenants.time_zone is 'IANA time zone in which the tenant''s days begin.';
 comment on column iam.tenants.default_country is 'ISO 3166 alpha-2 country that phone numbers and addresses without one belong to.';
 comment on column iam.tenants.settings is 'Preferences of the tenant, a JSON object.';
-comment on column iam.tenants.billing_reference is 'The tenant''s number at the billing provider.';
+comment on column iam.tenants.billing_reference is 'The tenant''s number at the billing provider; for admins.';
 create index if not exists tenants_updated_at_idx on iam.tenants (updated_at);
 create unique index if not exists tenants_slug_key on iam.tenants (slug) where deleted_at is null;
 
@@ -30,7 +30,10 @@ select ddl.policy('iam.tenants', 'scope_wall', $$as restrictive for update to ro
 select ddl.policy('iam.tenants', 'all_system', 'for all to rowhouse_system, rowhouse_owner using (true) with check (true)');
 select ddl.policy('iam.tenants', 'select_viewer', 'for select to rowhouse_viewer using (true)');
 select ddl.policy('iam.tenants', 'update_admin', 'for update to rowhouse_admin using (true) with check (true)');
-grant select on iam.tenants to rowhouse_viewer, rowhouse_system;
+-- What the tenant pays by is for those who run it.
+grant select (id, name, slug, plan, status, time_zone, default_country, settings, created_at, updated_at, deleted_at) on iam.tenants to rowhouse_viewer;
+grant select (billing_reference) on iam.tenants to rowhouse_admin;
+grant select on iam.tenants to rowhouse_system;
 grant select, insert on iam.tenants to rowhouse_definer;
 grant update (name, time_zone, default_country, settings) on iam.tenants to rowhouse_admin;
 select ddl.trigger('iam.tenants', '_100_stamp', 'before update for each row execute function app.stamp()');

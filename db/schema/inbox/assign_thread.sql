@@ -19,6 +19,10 @@ begin
   if v_thread.assigned_to is not distinct from assign_thread.actor_id then
     return v_thread;
   end if;
+  -- Members take and give away what is nobody's or their own.
+  if v_thread.assigned_to <> app.actor_id() and current_setting('jwt.claims.role', true) = 'member' then
+    perform inbox.refuse_other_thread(v_thread.id);
+  end if;
   -- The time at which it was this one's turn: a transaction that had to wait may have begun before the assignment it ends.
   v_now := clock_timestamp();
   update inbox.inbox_assignments a set unassigned_at = v_now
@@ -32,5 +36,5 @@ begin
   return v_thread;
 end
 $$;
-comment on function inbox.assign_thread(uuid, uuid, text) is 'Gives a conversation to somebody, or without an actor to nobody; the assignments keep who had it before.';
+comment on function inbox.assign_thread(uuid, uuid, text) is 'Gives a conversation to somebody, or without an actor to nobody; the assignments keep who had it before. Members give away what is nobody''s or their own.';
 grant execute on function inbox.assign_thread(uuid, uuid, text) to rowhouse_member;

@@ -17,3 +17,4 @@ grant usage on schema inbox to rowhouse_viewer, rowhouse_system, rowhouse_define
 --!include inbox/inbox_thread_totals.sql
 --!include inbox/inbox_load.sql
 --!include inbox/assign_thread.sql
+--!include inbox/guard_thread_owner.sql

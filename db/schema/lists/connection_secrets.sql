@@ -19,4 +19,4 @@ language sql stable security definer set search_path to pg_catalog as $$
 $$;
 comment on function lists.connections_has_secret(lists.connections) is
   E'@notNull\n@behavior -aggregate -filterBy -orderBy\nWhether a password or key is kept for it. It can be replaced, and never be read.';
-grant execute on function lists.connections_has_secret(lists.connections) to rowhouse_viewer, rowhouse_system;
+grant execute on function lists.connections_has_secret(lists.connections) to rowhouse_manager, rowhouse_system;

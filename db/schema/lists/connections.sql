@@ -27,4 +27,8 @@ create index if not exists connections_kind_idx on lists.connections (tenant_id,
 select ddl.foreign_key('lists.connections', 'created_by', 'iam.actors', 'set null');
 select ddl.tenant_table('lists.connections', p_insert => '{name,description,kind,status,config,column_mapping}',
   p_update => '{name,description,status,config,column_mapping}', p_write_role => 'rowhouse_admin');
-select ddl.masked('lists.connections', '{"config": "json", "last_test_error": "text"}');
+-- That there is such a place, everybody may know; where it is and how one gets in, those who run the tenant's work.
+revoke select on lists.connections from rowhouse_viewer;
+grant select (tenant_id, id, name, description, kind, status, last_tested_at, last_used_at, created_by, created_at, updated_at, deleted_at)
+  on lists.connections to rowhouse_viewer;
+grant select (config, column_mapping, last_test_error) on lists.connections to rowhouse_manager;

@@ -10,5 +10,4 @@ select ddl.masked_all();
 set local role rowhouse_definer;
 grant execute on function app.find_templates(text), app.find_template_versions(text) to rowhouse_viewer_masked;
 set local role rowhouse_owner;
-grant execute on function app.note_effect(text), iam.end_session(uuid), events.feed_bounds(),
-  lists.connections_has_secret(lists.connections) to rowhouse_viewer_masked;
+grant execute on function app.note_effect(text), iam.end_session(uuid), events.feed_bounds() to rowhouse_viewer_masked;

@@ -69,6 +69,6 @@ end
 $$;
 comment on function outreach.guard_task_owner() is 'Keeps members from changing the tasks of others.';
 select ddl.trigger('outreach.tasks', '_200_owner', $$before update for each row
-  when (current_user = 'rowhouse_member' and old.assigned_to is not null and old.assigned_to is distinct from app.actor_id()
+  when (current_user in ('rowhouse_member', 'rowhouse_member_scoped') and old.assigned_to is not null and old.assigned_to is distinct from app.actor_id()
     and old.created_by is distinct from app.actor_id()) execute function outreach.guard_task_owner()$$);
 select ddl.masked('outreach.tasks', '{"title": "text", "description": "text"}');
