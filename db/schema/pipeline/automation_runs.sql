@@ -13,6 +13,7 @@ create table if not exists pipeline.automation_runs (
   depth smallint not null default 0 constraint automation_runs_depth_check check (depth >= 0),
   correlation_id uuid not null default uuidv7(),
   decided_by jsonb,
+  is_counted boolean not null default false,
   results jsonb not null default '[]' constraint automation_runs_results_check check (jsonb_typeof(results) = 'array'),
   pipeline_run_id uuid,
   error_code text,
@@ -36,6 +37,7 @@ comment on column pipeline.automation_runs.subject_id is 'The row that it is abo
 comment on column pipeline.automation_runs.depth is 'How many automations stand behind what set it going; what it causes has one more.';
 comment on column pipeline.automation_runs.correlation_id is 'Ties it to everything else that had the same cause.';
 comment on column pipeline.automation_runs.decided_by is 'The condition that decided whether it fires, with what was found there, a JSON object.';
+comment on column pipeline.automation_runs.is_counted is E'@behavior -*\nWhether it counts for the rate: of the rows of one event, the first does.';
 comment on column pipeline.automation_runs.results is 'What each action did, in order: [{"verb": …, "arguments": {…}, "id": …}].';
 comment on column pipeline.automation_runs.pipeline_run_id is 'The run of the blueprint that it started.';
 comment on column pipeline.automation_runs.error_code is 'Code of the error that ended it.';
@@ -47,7 +49,7 @@ create unique index if not exists automation_runs_webhook_event_id_key on pipeli
   where webhook_event_id is not null and status in ('queued', 'running', 'succeeded');
 create index if not exists automation_runs_automation_id_idx on pipeline.automation_runs (tenant_id, automation_id, created_at);
 -- How often it fired of late is asked at each firing.
-create index if not exists automation_runs_fired_idx on pipeline.automation_runs (tenant_id, automation_id, created_at) where status not in ('skipped', 'refused');
+create index if not exists automation_runs_fired_idx on pipeline.automation_runs (tenant_id, automation_id, created_at) where is_counted;
 create index if not exists automation_runs_status_idx on pipeline.automation_runs (tenant_id, status, id);
 create index if not exists automation_runs_correlation_id_idx on pipeline.automation_runs (tenant_id, correlation_id);
 select ddl.foreign_key('pipeline.automation_runs', 'automation_id', 'pipeline.automations', 'cascade', p_index => false);

@@ -8,6 +8,8 @@ declare
   v_ids uuid[];
   v_cause pipeline.automation_runs;
   v_row record;
+  v_status text;
+  v_fate text;
   v_count integer := 0;
 begin
   for v_event in
@@ -30,6 +32,7 @@ begin
       v_role := pipeline.lent_role(v_automation);
       v_cause := jsonb_populate_record(null::pipeline.automation_runs, jsonb_build_object('event_id', v_event -> 'id', 'depth', coalesce(v_event -> 'depth', '0'),
         'correlation_id', coalesce(nullif(v_event -> 'correlation_id', 'null'), v_event -> 'id'), 'subject_type', v_event -> 'subject_type'));
+      v_fate := null;
       begin
         for v_row in
           select i.id, s.facts from unnest(case when v_ids = '{}' then array[null::uuid] else v_ids end) with ordinality i (id, n)
@@ -38,7 +41,9 @@ begin
           order by i.n
         loop
           v_cause.subject_id := v_row.id;
-          v_count := v_count + pipeline.fire_automation(v_automation, v_cause, v_facts || jsonb_build_object('subject', v_row.facts))::integer;
+          v_status := pipeline.fire_automation(v_automation, v_cause, v_facts || jsonb_build_object('subject', v_row.facts), v_fate);
+          v_fate := coalesce(v_fate, nullif(v_status, 'skipped'));
+          v_count := v_count + coalesce(v_status = 'queued', false)::integer;
         end loop;
       exception
         when transaction_rollback or lock_not_available or insufficient_resources or operator_intervention then

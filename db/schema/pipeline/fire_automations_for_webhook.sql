@@ -20,7 +20,7 @@ begin
       and pipeline.trigger_fits(a, v_facts)
     order by a.id
   loop
-    v_count := v_count + pipeline.fire_automation(v_automation, v_cause, v_facts)::integer;
+    v_count := v_count + coalesce(pipeline.fire_automation(v_automation, v_cause, v_facts) = 'queued', false)::integer;
   end loop;
   return v_count;
 end

@@ -13,7 +13,7 @@ begin
     insert into pipeline.automation_runs (tenant_id, automation_id, status, reason, due_at, finished_at)
     values (v_automation.tenant_id, v_automation.id, 'skipped', 'No worker ran at this time, and missed times are skipped.', p_due_at, now()) on conflict do nothing;
   elsif p_due_at is not null then
-    v_is_queued := pipeline.fire_automation(v_automation, v_cause, jsonb_build_object('schedule', pipeline.schedule_facts(p_due_at, p_was_missed)));
+    v_is_queued := pipeline.fire_automation(v_automation, v_cause, jsonb_build_object('schedule', pipeline.schedule_facts(p_due_at, p_was_missed))) is not distinct from 'queued';
   end if;
   if p_next_run_at is null then
     perform pipeline.switch_off_automation(v_automation.id, 'never_due');
