@@ -10,7 +10,7 @@ export function sendError(res: Response, error: RowhouseError, status: number = 
 }
 
 /** Answers a GraphQL request that was refused before it was read. */
-export function sendGraphqlError(res: Response, error: RowhouseError): void {
+export function sendGraphqlError(res: Response, error: RowhouseError, status: number = statusOf(res, error)): void {
   const { requestId } = noteCode(res, error);
   const { code, message, field, details } = error;
   const accepts = res.req.headers.accept ?? "";
@@ -18,7 +18,7 @@ export function sendGraphqlError(res: Response, error: RowhouseError): void {
     ? "application/graphql-response+json"
     : "application/json";
   res
-    .status(statusOf(res, error))
+    .status(status)
     .type(`${type}; charset=utf-8`)
     .send(JSON.stringify({ errors: [{ message, extensions: { code, field, details, requestId } }] }));
 }

@@ -11,7 +11,7 @@ import type { Admission } from "../limits/admission.ts";
 import { bodyTooLarge } from "../limits/body-limit.ts";
 import { openEventStream, type EventStream } from "./event-stream.ts";
 import { kindOf } from "./operation-kind.ts";
-import { readStreamRequest, wantsEvents } from "./stream-request.ts";
+import { readStreamRequest, unreadable, wantsEvents } from "./stream-request.ts";
 
 /** How operations are answered with server-sent events. Times are in milliseconds, sizes in bytes. */
 export interface EventStreamOptions {
@@ -110,6 +110,8 @@ export function serveEventStreams(options: EventStreamOptions): EventStreams {
   const read: RequestHandler = (req, res, next) => {
     if (!wantsEvents(req)) return next();
     if (isClosing) return void res.status(503).set("Connection", "close").end();
+    const reason = unreadable(req);
+    if (reason) return sendGraphqlError(res, reason, 415);
     readBody(req, res, (error: unknown) => {
       if (error === undefined) return next();
       const { status } = error as { status?: number };

@@ -8,10 +8,14 @@ export function wantsEvents(req: Request): boolean {
   return req.method === "POST" && req.accepts(types) === "text/event-stream";
 }
 
+/** Why a body cannot be read whatever it says; undefined when it can. */
+export function unreadable(req: Request): RowhouseError | undefined {
+  // Nothing that a form of another site can send.
+  return req.is("application/json") ? undefined : refusal("Send it with Content-Type: application/json.");
+}
+
 /** The one GraphQL request in a body that was read as bytes. Throws VALIDATION_FAILED when there is none. */
 export function readStreamRequest(req: Request): object {
-  // Nothing that a form of another site can send.
-  if (!req.is("application/json")) throw refusal("Send it with Content-Type: application/json.");
   if (req.headers["idempotency-key"] !== undefined) {
     throw refusal("A stream is not kept for an Idempotency-Key: ask for application/json, or leave the key out.");
   }

@@ -186,7 +186,7 @@ describe("a request for server-sent events", () => {
     ["a token that is none", "abc", "{}", {}, 401, "UNAUTHENTICATED"],
     ["a body that is no JSON", undefined, "{", {}, 400, "VALIDATION_FAILED"],
     ["a list of operations", undefined, "[]", {}, 400, "VALIDATION_FAILED"],
-    ["what a form can send", undefined, "{}", { "content-type": "text/plain" }, 400, "VALIDATION_FAILED"],
+    ["what a form can send", undefined, "{}", { "content-type": "text/plain" }, 415, "VALIDATION_FAILED"],
     ["more than a request may be", undefined, `"${"x".repeat(30_000)}"`, {}, 413, "LIMIT_EXCEEDED"],
     ["a key that would keep it", undefined, "{}", { "idempotency-key": "12345678" }, 400, "VALIDATION_FAILED"],
   ])("is refused by its status with %s", async (_, token, body, headers, status, code) => {
