@@ -1,18 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../lib/log.ts";
 import type { FeedEvent } from "./feed-event.ts";
+import { createFeedTail, type Place } from "./feed-tail.ts";
 import { isFinalError } from "./final-error.ts";
 import type { FeedClaims, FeedPage, FeedReader } from "./read-feed.ts";
-
-/** A place between two events of the live read; the events after it hang on it, and go when nobody is before them. */
-export interface Place {
-  /** Counts the events that were read. */
-  readonly number: number;
-  /** Bytes of all events that were read up to here. */
-  readonly bytes: number;
-  readonly event?: FeedEvent;
-  next?: Place;
-}
 
 /** Somebody who follows the live read. */
 export interface Follower {
@@ -65,9 +56,6 @@ export interface FeedGroup {
 
 /** Pauses between the reads that follow a wake-up which showed nothing: what it told of may be held up for a moment. */
 const againMs = [50, 200, 500, 1000, 1000, 1000, 1000, 1000, 1000, 1000];
-/** What is kept of what all have taken. */
-const recentMax = 200;
-const recentBytesMax = 262_144;
 const everything = { types: [], subjects: [] };
 const failurePauseMs = { first: 100, most: 10_000 };
 
@@ -75,9 +63,7 @@ const failurePauseMs = { first: 100, most: 10_000 };
 export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmpty: () => void): FeedGroup {
   const { reader, log, pageSize, unreadMax, unreadBytesMax, graceMs, pauseMs } = options;
   const followers = new Set<Follower>();
-  let last: Place = { number: 0, bytes: 0 };
-  /** For those who come back after a short while. */
-  const recent = new Map<string, Place>();
+  const tail = createFeedTail();
   let head: Pick<FeedPage, "cursor" | "position"> | undefined;
   let beginning: Promise<void> | undefined;
   let isDue = false;
@@ -89,23 +75,14 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
   let again: NodeJS.Timeout | undefined;
 
   const append = (events: FeedEvent[]) => {
-    for (const event of events) {
-      const place: Place = { number: last.number + 1, bytes: last.bytes + event.bytes, event };
-      last.next = place;
-      last = place;
-      recent.set(event.cursor, place);
-    }
-    for (const [cursor, place] of recent) {
-      if (recent.size <= recentMax && last.bytes - place.bytes <= recentBytesMax) break;
-      recent.delete(cursor);
-    }
     if (events.length === 0) return;
+    tail.append(events);
     for (const follower of followers) follower.wake();
   };
 
   const slow = (): Follower[] =>
     [...followers].filter(
-      ({ place }) => last.number - place.number > unreadMax || last.bytes - place.bytes > unreadBytesMax,
+      ({ place }) => tail.last.number - place.number > unreadMax || tail.last.bytes - place.bytes > unreadBytesMax,
     );
 
   /** Nothing more is read while somebody has too much unread, and then without them. */
@@ -158,7 +135,7 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
     if (page === undefined || page.hasMore) head = await reader.head(claims);
     else {
       head = page;
-      recent.set(after!, last);
+      tail.mark(after!);
       append(page.events);
     }
     // Whoever woke it meanwhile woke nobody.
@@ -185,7 +162,7 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
     claims,
     followers,
     get last() {
-      return last;
+      return tail.last;
     },
     get position() {
       return head!.position;
@@ -200,7 +177,7 @@ export function createFeedGroup(claims: FeedClaims, options: GroupOptions, onEmp
       });
       return beginning;
     },
-    placeAfter: (cursor) => recent.get(cursor),
+    placeAfter: tail.placeAfter,
     join(follower) {
       followers.add(follower);
     },
