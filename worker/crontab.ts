@@ -18,6 +18,7 @@ export const crontab: readonly Schedule[] = [
   { task: "forget_automation_runs", match: "47 * * * *" },
   { task: "forget_idempotency_keys", match: "37 * * * *" },
   { task: "forget_webhook_deliveries", match: "47 * * * *" },
+  { task: "judge_webhook_events", match: "* * * * *", atStart: true },
   // A day that was missed is made up for: months are made well ahead, but not for ever.
   { task: "keep_partitions", match: "5 3 * * *", backfillMs: 7 * 86_400_000, atStart: true },
   { task: "remove_expired_exports", match: "*/10 * * * *" },

@@ -15,7 +15,7 @@
 --   private.begin_registration, find_registration, confirm_registration: there is no tenant yet; private.reset_password: a user is one person in all tenants;
 --   private.find_totp, begin_totp, use_totp_step, use_recovery_code, confirm_totp, drop_totp: a user is one person in all tenants;
 --   private.find_invitation, accept_invitation: the token alone tells the tenant; private.guard_membership, end_membership: set-up commands have no claims.
---   private.find_webhook_source: the address that a service calls tells the tenant.
+--   private.find_webhook_source: the address that a service calls tells the tenant; private.unjudged_webhook_events: one task judges what was left, for all tenants.
 --   private.due_automations, automation_tenants, forget_automation_runs: one task looks at the clock, and clears away, for all tenants.
 --   private.claim_webhook_deliveries, webhook_tenants, forget_webhook_deliveries: one worker delivers for all tenants; tell_webhook_disabled, open_webhook_mail: mails to users, who belong to none.
 -- Violated by: set role rowhouse_definer; create function private.bad() returns int language sql return 1; reset role;
@@ -28,4 +28,4 @@ where (r.rolbypassrls or r.rolsuper) and p.pronamespace::regnamespace::text = an
     'keep_feed_consumers', 'waiting_feed_consumers',
     'claim_webhook_deliveries', 'webhook_tenants', 'forget_webhook_deliveries', 'tell_webhook_disabled', 'open_webhook_mail',
     'write_event', 'queue_mail', 'open_mail', 'close_mail', 'open_invitation_mail', 'find_invitation', 'accept_invitation', 'guard_membership', 'end_membership', 'find_totp', 'begin_totp', 'use_totp_step', 'use_recovery_code', 'confirm_totp', 'drop_totp',
-    'due_automations', 'automation_tenants', 'forget_automation_runs', 'find_webhook_source', 'open_reset_mail', 'reset_password', 'begin_registration', 'open_registration_mail', 'find_registration', 'confirm_registration')
+    'due_automations', 'automation_tenants', 'forget_automation_runs', 'find_webhook_source', 'unjudged_webhook_events', 'open_reset_mail', 'reset_password', 'begin_registration', 'open_registration_mail', 'find_registration', 'confirm_registration')

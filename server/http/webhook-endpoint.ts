@@ -2,10 +2,12 @@ import { Router, type Request, type Response } from "express";
 import type { Pool } from "pg";
 import type { Config } from "../../lib/config.ts";
 import { RowhouseError } from "../../lib/errors.ts";
+import { blotAddress } from "../../lib/incoming-webhooks/blot-address.ts";
+import type { Verdict } from "../../lib/incoming-webhooks/judge-call.ts";
+import type { SignedCall } from "../../lib/incoming-webhooks/signature-schemes.ts";
 import type { Admission } from "../limits/admission.ts";
 import { bodyTooLarge } from "../limits/body-limit.ts";
-import { receiveWebhook, type Verdict } from "../webhooks/receive-webhook.ts";
-import type { SignedCall } from "../webhooks/signature-schemes.ts";
+import { receiveWebhook } from "../webhooks/receive-webhook.ts";
 import { findWebhookSource } from "../webhooks/webhook-source.ts";
 import { refuseBody } from "./refuse-body.ts";
 import { scopeOf } from "./request-scope.ts";
@@ -62,7 +64,7 @@ function callOf(req: Request, token: string, body: Buffer, publicUrl: string): S
   const kept = Object.entries(req.headers).filter(([name]) => !secretHeaders.includes(name));
   const headers = Object.fromEntries(
     // A proxy may repeat the address, which is a secret, in a header of its own.
-    kept.map(([name, value]) => [name, String(value).replaceAll(token, "…")]),
+    kept.map(([name, value]) => [name, blotAddress(String(value), token)]),
   );
   const origins = [publicUrl, ...["https", "http"].map((scheme) => `${scheme}://${req.headers.host}`)];
   const urls = [...new Set(origins.map((origin) => origin + req.originalUrl))].filter((url) => URL.canParse(url));

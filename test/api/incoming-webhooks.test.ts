@@ -1,4 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createSomebody, startTestServer, type Somebody, type TestServer } from "../support/server.ts";
 import { callHook, createSource, readEvents, sign, stripeBody, unixNow, type Source } from "../support/webhooks.ts";
@@ -258,5 +260,23 @@ describe("a call that is not good", () => {
     expect(chunked.status).toBe(413);
     expect(await eventsOf(source)).toEqual([]);
     expect((await callHook(source.url, Buffer.alloc(65_536))).status).toBe(202);
+  });
+
+  test("whose body never ends is cut off when its time is up, and leaves nothing", async () => {
+    const source = await createSource(server, ann);
+    const endless = request(source.url, { method: "POST", agent: false });
+    endless.on("error", () => undefined).flushHeaders();
+    const drip = setInterval(() => endless.write("x"), 200);
+    const isClosed = once(endless, "close");
+    try {
+      const [reply] = await once(endless, "response");
+      expect(reply).toMatchObject({ statusCode: 408, headers: { connection: "close" } });
+      expect(String(await reply.toArray())).toContain("did not arrive within 10 seconds");
+      await isClosed;
+    } finally {
+      clearInterval(drip);
+      endless.destroy();
+    }
+    expect(await eventsOf(source)).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { fireDueAutomations } from "./fire-due-automations.ts";
 import { forgetAutomationRuns } from "./forget-automation-runs.ts";
 import { forgetIdempotencyKeys } from "./forget-idempotency-keys.ts";
 import { forgetWebhookDeliveries } from "./forget-webhook-deliveries.ts";
+import { judgeWebhookEvents } from "./judge-webhook-events.ts";
 import { keepPartitions } from "./keep-partitions.ts";
 import { mergeImport } from "./merge-import.ts";
 import { processWebhookEvent } from "./process-webhook-event.ts";
@@ -25,6 +26,7 @@ export const tasks = [
   forgetAutomationRuns,
   forgetIdempotencyKeys,
   forgetWebhookDeliveries,
+  judgeWebhookEvents,
   keepPartitions,
   mergeImport,
   processWebhookEvent,

@@ -29,6 +29,7 @@ grant usage on schema pipeline to rowhouse_viewer, rowhouse_system, rowhouse_def
 --!include pipeline/webhook_events.sql
 --!include pipeline/webhook_verdicts.sql
 --!include pipeline/find_webhook_source.sql
+--!include pipeline/unjudged_webhook_events.sql
 --!include pipeline/change_webhook_source.sql
 --!include pipeline/reprocess_webhook_event.sql
 --!include pipeline/stamp_progress.sql

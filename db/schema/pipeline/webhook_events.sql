@@ -11,6 +11,8 @@ create table if not exists pipeline.webhook_events (
   raw_body bytea,
   body_byte_count bigint not null default 0 constraint webhook_events_body_byte_count_check check (body_byte_count >= 0),
   headers jsonb not null default '{}' constraint webhook_events_headers_check check (jsonb_typeof(headers) = 'object'),
+  repeated_headers text[],
+  called_urls text[],
   signature text constraint webhook_events_signature_check check (length(signature) <= 2000),
   signed_digest text constraint webhook_events_signed_digest_check check (signed_digest ~ '^[0-9a-f]{64}$'),
   verdict pipeline.webhook_verdict not null default 'received',
@@ -29,6 +31,8 @@ comment on column pipeline.webhook_events.raw_body is 'The body, byte for byte, 
 comment on column pipeline.webhook_events.body_byte_count is 'How long the body was when it came.';
 comment on column pipeline.webhook_events.signed_digest is E'@behavior -*\nSHA-256 of what was signed: the same once more is a replay.';
 comment on column pipeline.webhook_events.headers is 'Headers of the call by lower-case name, without cookies and authorization.';
+comment on column pipeline.webhook_events.repeated_headers is E'@behavior -*\nNames of headers that came more than once; until the verdict, which needs them.';
+comment on column pipeline.webhook_events.called_urls is E'@behavior -*\nThe addresses that may have been called, without their unguessable part; until the verdict, which needs them.';
 comment on column pipeline.webhook_events.signature is 'The signature that came with it.';
 comment on column pipeline.webhook_events.is_signature_valid is 'Whether the signature was right; null when the source does not sign, and for duplicates.';
 create unique index if not exists webhook_events_provider_event_id_key
@@ -38,6 +42,7 @@ create unique index if not exists webhook_events_signed_digest_key
   on pipeline.webhook_events (tenant_id, webhook_source_id, signed_digest) where signed_digest is not null and verdict = 'valid';
 create index if not exists webhook_events_refused_idx
   on pipeline.webhook_events (tenant_id, webhook_source_id, id) where verdict not in ('received', 'valid', 'unsigned');
+create index if not exists webhook_events_received_idx on pipeline.webhook_events (tenant_id, received_at) where verdict = 'received';
 create index if not exists webhook_events_verdict_idx on pipeline.webhook_events (tenant_id, verdict, id);
 create index if not exists webhook_events_webhook_source_id_idx on pipeline.webhook_events (tenant_id, webhook_source_id, received_at);
 create index if not exists webhook_events_event_type_idx on pipeline.webhook_events (tenant_id, event_type, id);

@@ -21,7 +21,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 begin
   update pipeline.webhook_events e
   set verdict = new.verdict, event_type = new.event_type, provider_event_id = new.provider_event_id, payload = new.payload,
-    signature = new.signature, signed_digest = new.signed_digest,
+    signature = new.signature, signed_digest = new.signed_digest, repeated_headers = null, called_urls = null,
     raw_body = case when new.verdict in ('valid', 'unsigned') or length(e.raw_body) <= 16384 then e.raw_body else substr(e.raw_body, 1, 16384) end
   where e.tenant_id = new.tenant_id and e.id = new.webhook_event_id and e.verdict = 'received';
   if new.verdict in ('valid', 'unsigned') then
@@ -52,13 +52,17 @@ create or replace function private.judge_webhook_event(p_event_id uuid, p_verdic
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_source_id uuid;
+  v_earlier text;
   v_verdict text := p_verdict;
   v_payload jsonb;
 begin
-  select e.webhook_source_id into v_source_id from pipeline.webhook_events e
-  where e.tenant_id = app.tenant_id() and e.id = p_event_id and e.verdict = 'received';
+  -- A server that was slow and a worker that took it for dead may both come: the verdict of the first stands.
+  select e.webhook_source_id, e.verdict into v_source_id, v_earlier from pipeline.webhook_events e
+  where e.tenant_id = app.tenant_id() and e.id = p_event_id for update;
   if not found then
-    perform app.raise('NOT_FOUND', format('There is no call %s that waits for a verdict.', p_event_id));
+    perform app.raise('NOT_FOUND', format('There is no call %s.', p_event_id));
+  elsif v_earlier <> 'received' then
+    return v_earlier;
   end if;
   if p_verdict in ('valid', 'unsigned') then
     begin
@@ -86,6 +90,6 @@ begin
 end
 $$;
 comment on function private.judge_webhook_event(uuid, text, text, text, text, text, text) is
-  'Writes the verdict on a call of this tenant, once. What came before is a duplicate, or a replay if it has another number; returns which it is.';
+  'Writes the verdict on a call of this tenant, once, and returns it. What came before is a duplicate, or a replay if it has another number.';
 grant execute on function private.judge_webhook_event(uuid, text, text, text, text, text, text) to rowhouse_system;
 revoke all on function private.judge_webhook_event(uuid, text, text, text, text, text, text) from public;

@@ -1,6 +1,10 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
-import { verifySignature, type SignedCall, type SigningRule } from "../../../server/webhooks/signature-schemes.ts";
+import {
+  verifySignature,
+  type SignedCall,
+  type SigningRule,
+} from "../../../lib/incoming-webhooks/signature-schemes.ts";
 
 const call = (headers: Record<string, string>, body = "", url = "https://example.com/hooks/x"): SignedCall => ({
   ...{ headers, repeated: new Set<string>(), urls: [url] },
