@@ -7,6 +7,7 @@ import { benchAuthentication } from "./authentication.ts";
 import { benchEnrichment } from "./enrichment.ts";
 import { benchExport } from "./export.ts";
 import { benchImport } from "./import.ts";
+import { benchIncomingWebhooks } from "./incoming-webhooks.ts";
 import { benchLookups } from "./lookups.ts";
 import { type Figure, figuresTable } from "./measure.ts";
 import { benchRowLevelSecurity } from "./row-level-security.ts";
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
   };
   try {
     tell(await benchAuthentication(stack));
+    tell(await benchIncomingWebhooks(stack));
     tell(await benchWebhooks(stack, Math.min(rows / 100, 10_000)));
     const imported = await benchImport(stack, rows);
     tell(imported.figures);
