@@ -39,3 +39,7 @@ where p.pronamespace::regnamespace::text = any (ddl.own_schemas()) and has_funct
   and not has_function_privilege('rowhouse_viewer_masked', p.oid, 'execute')
   -- Searches of masked tables, which have stand-ins.
   and not (p.pronamespace = 'app'::regnamespace and p.proname ~ '^find_' and to_regprocedure('app.find_masked_' || substr(p.proname, 6) || '(text)') is not null)
+union all
+select n.nspname::text, 'can be used by viewers and not by masked viewers: run masked/index.sql again'
+from pg_namespace n
+where has_schema_privilege('rowhouse_viewer', n.oid, 'usage') and not has_schema_privilege('rowhouse_viewer_masked', n.oid, 'usage')

@@ -212,7 +212,7 @@ describe("a viewer of a tenant that masks contact data", () => {
     });
     expect({ told, depends, refused }).toEqual({ told: [], depends: [], refused: [] });
     // The test looks where there is something to see.
-    expect(shownToOthers).toBeGreaterThan(80);
+    expect(shownToOthers).toBeGreaterThan(60);
     console.log(`masking: ${questions.length} questions, ${shownToOthers} of them show addresses or numbers to others`);
   }, 300_000);
 });

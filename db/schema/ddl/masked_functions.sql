@@ -62,7 +62,13 @@ begin
       perform ddl.masked_search(t.table_name);
     end if;
   end loop;
-  -- All other tables as viewers have them.
+  -- All schemas and other tables as viewers have them.
+  for t in
+    select n.nspname as name from pg_namespace n cross join lateral aclexplode(n.nspacl) g
+    where g.grantee = 'rowhouse_viewer'::regrole and g.privilege_type = 'USAGE'
+  loop
+    execute format('grant usage on schema %I to rowhouse_viewer_masked', t.name);
+  end loop;
   for t in
     select c.oid::regclass as name from pg_class c
     where c.relnamespace::regnamespace::text = any (ddl.domain_schemas()) and c.relkind in ('r', 'p', 'v')

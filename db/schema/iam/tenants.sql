@@ -31,8 +31,8 @@ select ddl.policy('iam.tenants', 'all_system', 'for all to rowhouse_system, rowh
 select ddl.policy('iam.tenants', 'select_viewer', 'for select to rowhouse_viewer using (true)');
 select ddl.policy('iam.tenants', 'update_admin', 'for update to rowhouse_admin using (true) with check (true)');
 -- What the tenant pays by is for those who run it.
-grant select (id, name, slug, plan, status, time_zone, default_country, settings, created_at, updated_at, deleted_at) on iam.tenants to rowhouse_viewer;
-grant select (billing_reference) on iam.tenants to rowhouse_admin;
+grant select (id, name, slug, plan, status, time_zone, default_country, settings, created_at, updated_at, deleted_at, xmin) on iam.tenants to rowhouse_viewer;
+grant select on iam.tenants to rowhouse_admin;
 grant select on iam.tenants to rowhouse_system;
 grant select, insert on iam.tenants to rowhouse_definer;
 grant update (name, time_zone, default_country, settings) on iam.tenants to rowhouse_admin;

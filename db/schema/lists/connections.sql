@@ -29,6 +29,6 @@ select ddl.tenant_table('lists.connections', p_insert => '{name,description,kind
   p_update => '{name,description,status,config,column_mapping}', p_write_role => 'rowhouse_admin');
 -- That there is such a place, everybody may know; where it is and how one gets in, those who run the tenant's work.
 revoke select on lists.connections from rowhouse_viewer;
-grant select (tenant_id, id, name, description, kind, status, last_tested_at, last_used_at, created_by, created_at, updated_at, deleted_at)
+grant select (tenant_id, id, name, description, kind, status, last_tested_at, last_used_at, created_by, created_at, updated_at, deleted_at, xmin)
   on lists.connections to rowhouse_viewer;
-grant select (config, column_mapping, last_test_error) on lists.connections to rowhouse_manager;
+grant select on lists.connections to rowhouse_manager;

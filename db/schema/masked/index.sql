@@ -4,7 +4,6 @@ create schema if not exists masked;
 comment on schema masked is 'What stands in for tables and functions in the sessions of masked viewers.';
 revoke all on schema masked from public;
 grant usage on schema masked to rowhouse_viewer_masked;
-grant usage on schema app, iam, pipeline, crm, lists, outreach, inbox, tracking, events, audit to rowhouse_viewer_masked;
 select ddl.masked_all();
 -- These act with the rights of their owner, and tell nothing of contacts.
 set local role rowhouse_definer;
