@@ -5,7 +5,8 @@ returns table (
   tenant_id uuid, id uuid, subscription_id uuid, url text, event_id uuid, body text, attempt integer, lease text, waited double precision,
   sealed_secret bytea, previous_sealed_secret bytea
 )
-language plpgsql security definer set search_path to pg_catalog as $$
+language plpgsql security definer set search_path to pg_catalog
+set enable_seqscan to off set enable_bitmapscan to off set enable_hashjoin to off set enable_mergejoin to off as $$
 #variable_conflict use_column
 declare
   v_tenant_ids uuid[];

@@ -29,6 +29,7 @@ declare
   v_tenant text := coalesce(current_setting('jwt.claims.tenant_id', true), '');
   v_event events.events;
   v_table regclass;
+  v_columns text;
   v_rows jsonb;
 begin
   for v_event in
@@ -41,11 +42,11 @@ begin
     continue when not exists (
       select from events.webhook_subscriptions s
       where s.tenant_id = v_event.tenant_id and s.status = 'active' and s.deleted_at is null and events.matches_types(v_event.type, s.types));
-    select c.oid into v_table from pg_class c
+    select c.oid, private.shown_columns(c.oid) into v_table, v_columns from pg_class c
     where c.relname = v_event.subject_type and c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas());
-    continue when v_table is null or private.shown_columns(v_table) is null;
+    continue when v_columns is null;
     execute format('select jsonb_agg(to_jsonb(r) order by r.id) from (select %s from %s t where t.tenant_id = $1 and t.id = any ($2)) r',
-      private.shown_columns(v_table), v_table) into v_rows using v_event.tenant_id, v_event.keys;
+      v_columns, v_table) into v_rows using v_event.tenant_id, v_event.keys;
     if v_rows is not null then
       insert into private.event_rows (tenant_id, event_id, rows) values (v_event.tenant_id, v_event.id, v_rows);
     end if;

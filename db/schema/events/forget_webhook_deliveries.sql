@@ -10,8 +10,9 @@ begin
   delete from events.webhook_deliveries d using (
     select o.tenant_id, o.id from iam.tenants t cross join lateral (
       select x.tenant_id, x.id from events.webhook_deliveries x
-      -- A replay may have made an old one new.
-      where x.tenant_id = t.id and x.status in ('delivered', 'dead') and x.id < app.uuid_at(v_before) and x.updated_at < v_before
+      -- A replay may have made an old one new; what a deleted subscription left will not be sent.
+      where x.tenant_id = t.id and x.id < app.uuid_at(v_before) and x.updated_at < v_before and (x.status in ('delivered', 'dead') or exists (
+        select from events.webhook_subscriptions s where s.tenant_id = x.tenant_id and s.id = x.webhook_subscription_id and s.deleted_at < v_before))
       limit p_limit) o
     limit p_limit
   ) o where d.tenant_id = o.tenant_id and d.id = o.id;

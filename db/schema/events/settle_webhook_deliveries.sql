@@ -1,6 +1,7 @@
 create or replace function private.settle_webhook_deliveries(p_results jsonb, p_disable_days integer, p_disable_deaths integer)
 returns table (delivery_id uuid, status text, is_disabled boolean)
-language plpgsql security definer set search_path to pg_catalog as $$
+language plpgsql security definer set search_path to pg_catalog
+set enable_seqscan to off set enable_bitmapscan to off set enable_hashjoin to off set enable_mergejoin to off as $$
 #variable_conflict use_column
 declare
   v_tenant_id uuid := app.tenant_id();
