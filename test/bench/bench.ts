@@ -6,6 +6,7 @@ import { generateTenants } from "../../db/seed/generate/generate-tenants.ts";
 import { benchAuthentication } from "./authentication.ts";
 import { benchEnrichment } from "./enrichment.ts";
 import { benchExport } from "./export.ts";
+import { benchFeed } from "./feed.ts";
 import { benchImport } from "./import.ts";
 import { benchIncomingWebhooks } from "./incoming-webhooks.ts";
 import { benchLookups } from "./lookups.ts";
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
   try {
     tell(await benchAuthentication(stack));
     tell(await benchIncomingWebhooks(stack));
+    tell(await benchFeed(stack));
     tell(await benchWebhooks(stack, Math.min(rows / 100, 10_000)));
     const imported = await benchImport(stack, rows);
     tell(imported.figures);
