@@ -10,7 +10,7 @@ export const webhookVariables = {
     "Hosts, addresses and networks that webhooks may be sent to though they are private or have no https, with commas between them. Unset: none.",
   ),
   webhookTimeoutMs: variable(
-    "ROWHOUSE_WEBHOOK_ANSWER_MS",
+    "ROWHOUSE_WEBHOOK_TIMEOUT_MS",
     int(100, 120_000),
     "15000",
     "How long the receiver of a webhook may take to answer, in milliseconds.",

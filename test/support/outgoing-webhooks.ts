@@ -35,7 +35,7 @@ export interface WebhookWorld {
 export const webhookSettings = {
   ROWHOUSE_WEBHOOK_ALLOWED_TARGETS: "127.0.0.1,hooks.test",
   ROWHOUSE_WEBHOOK_RETRY_SECONDS: "0.2,0.4,0.6",
-  ROWHOUSE_WEBHOOK_ANSWER_MS: "2000",
+  ROWHOUSE_WEBHOOK_TIMEOUT_MS: "2000",
 };
 
 /** Starts what webhooks need, without a worker. */

@@ -47,7 +47,7 @@ export async function deliverThroughKills(plan: KillPlan): Promise<KillOutcome> 
     ROWHOUSE_SECRET: secret,
     ROWHOUSE_LOG_LEVEL: "fatal",
     ROWHOUSE_WEBHOOK_ALLOWED_TARGETS: "127.0.0.1",
-    ROWHOUSE_WEBHOOK_ANSWER_MS: "1000",
+    ROWHOUSE_WEBHOOK_TIMEOUT_MS: "1000",
     ROWHOUSE_TENANT_OPERATIONS_MAX: "0",
   };
   const made = await admin.query("select private.create_tenant('kills', 'kills') as id");

@@ -272,7 +272,7 @@ test("a private address is refused when a webhook is made, and when it is sent: 
 test("a receiver that does not answer in time is tried again", async () => {
   const hook = await world.subscribe(admin, ["contact.created"]);
   world.receiver.answer = () => ({ status: 200, afterMs: 3_000 });
-  await startWorker({ ROWHOUSE_WEBHOOK_ANSWER_MS: "200", ROWHOUSE_WEBHOOK_RETRY_SECONDS: "0" });
+  await startWorker({ ROWHOUSE_WEBHOOK_TIMEOUT_MS: "200", ROWHOUSE_WEBHOOK_RETRY_SECONDS: "0" });
   await world.createContact(admin);
   const [delivery] = await world.untilDeliveries(admin, hook.id, ([one]) => one?.status === "DEAD");
   expect(delivery).toMatchObject({ errorCode: "TIMEOUT", attemptCount: 2 });
