@@ -177,6 +177,13 @@ describe("a forgotten password", () => {
     expect(code(await send("refresh", "RefreshInput", "role", { refreshToken }))).toBe("UNAUTHENTICATED");
     expect(code(await login(ann.email, ann.password))).toBe("UNAUTHENTICATED");
     expect((await login(ann.email)).data.login.user.email).toBe(ann.email);
+    const { rows } = await server.database.admin.query(
+      `select action, coalesce(new_values, old_values) ->> 'token_hash' as hash, entity_id = $2 as "isHers"
+       from audit.audit_logs where tenant_id = $1 and entity_type = 'password_reset_tokens' order by id`,
+      [ann.tenantId, ann.userId],
+    );
+    const entry = (action: string) => ({ action, hash: "[redacted]", isHers: true });
+    expect(rows).toEqual([entry("create"), entry("create"), entry("delete"), entry("delete")]);
   });
 
   it("is not replaced with a token that has expired, is unknown, or was made for something else", async () => {

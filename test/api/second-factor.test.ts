@@ -7,6 +7,8 @@ import {
   startTestServer,
   type TestServer,
 } from "../support/server.ts";
+import { spawned } from "../support/spawned.ts";
+import { testSecret } from "../support/test-urls.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -102,5 +104,34 @@ describe("a second factor", () => {
     expect(rows[0]!.sealed.includes(secret)).toBe(false);
     expect(rows[0]!.codes).toHaveLength(10);
     for (const code of recoveryCodes) expect(JSON.stringify(rows)).not.toContain(code);
+  });
+});
+
+describe("a second factor that was lost", () => {
+  const remove = async (...args: string[]) => {
+    const env = {
+      PATH: process.env.PATH,
+      NODE_ENV: "test",
+      ROWHOUSE_SECRET: testSecret,
+      ROWHOUSE_SERVER_DATABASE_URL: server.database.serverUrl,
+    };
+    const command = spawned(process.execPath, ["server/remove-second-factor.ts", ...args], { env });
+    return { code: await command.end(), said: command.output().trim() };
+  };
+
+  it("is removed by a command of whoever runs the server, and the user's tenants find it in their audit log", async () => {
+    const { ann } = await guarded();
+    expect(await remove("--email", ann.email.toUpperCase())).toEqual({
+      code: 0,
+      said: `${ann.email} has no second factor any more, and can log in with the password alone.`,
+    });
+    expect((await logIn(ann)).data.login.user.email).toBe(ann.email);
+    const { rows } = await server.database.admin.query(
+      `select action, entity_id, request_id from audit.audit_logs where tenant_id = $1 and entity_type = 'user_totp' and action = 'delete'`,
+      [ann.tenantId],
+    );
+    expect(rows).toEqual([{ action: "delete", entity_id: ann.userId, request_id: "second-factor:remove" }]);
+    for (const args of [["--email", ann.email], ["--email", "nobody@example.com"], []])
+      expect(await remove(...args)).toMatchObject({ code: 1, said: expect.not.stringContaining("Error") });
   });
 });
