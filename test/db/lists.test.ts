@@ -246,11 +246,12 @@ describe("a connection", () => {
     expect(await refusal("manager", insert, ["Hook", ...valid[0]!])).toMatchObject({ code: "42501" });
     const [{ id }] = (await run<{ id: string }>("admin", insert, ["Hook", ...valid[0]!])) as [{ id: string }];
     const told = "select lists.connections_has_secret(c) as told from lists.connections c";
-    expect(await run("viewer", told)).toEqual([{ told: false }]);
+    expect(await refusal("member", told)).toMatchObject({ code: "42501" });
+    expect(await run("manager", told)).toEqual([{ told: false }]);
     await inTenant(database, tenantId, (client) =>
       client.query("insert into private.connection_secrets values ($1, $2, '\\x00')", [tenantId, id]),
     );
-    expect(await run("viewer", told)).toEqual([{ told: true }]);
+    expect(await run("manager", told)).toEqual([{ told: true }]);
     for (const role of ["admin", "system"])
       expect(await refusal(role, "select from private.connection_secrets")).toMatchObject({ code: "42501" });
   });
