@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:95fc29a747e8ff0d71af903c77276f40f4f86d25
+--! Hash: sha1:c48af608440a4a2e1c8055288ed3a75ee402a7f9
 --! Message: Baseline.
 
 --! split: 1-current.sql
@@ -928,7 +928,13 @@ begin
       perform ddl.masked_search(t.table_name);
     end if;
   end loop;
-  -- All other tables as viewers have them.
+  -- All schemas and other tables as viewers have them.
+  for t in
+    select n.nspname as name from pg_namespace n cross join lateral aclexplode(n.nspacl) g
+    where g.grantee = 'rowhouse_viewer'::regrole and g.privilege_type = 'USAGE'
+  loop
+    execute format('grant usage on schema %I to rowhouse_viewer_masked', t.name);
+  end loop;
   for t in
     select c.oid::regclass as name from pg_class c
     where c.relnamespace::regnamespace::text = any (ddl.domain_schemas()) and c.relkind in ('r', 'p', 'v')
@@ -1838,8 +1844,8 @@ select ddl.policy('iam.tenants', 'all_system', 'for all to rowhouse_system, rowh
 select ddl.policy('iam.tenants', 'select_viewer', 'for select to rowhouse_viewer using (true)');
 select ddl.policy('iam.tenants', 'update_admin', 'for update to rowhouse_admin using (true) with check (true)');
 -- What the tenant pays by is for those who run it.
-grant select (id, name, slug, plan, status, time_zone, default_country, settings, created_at, updated_at, deleted_at) on iam.tenants to rowhouse_viewer;
-grant select (billing_reference) on iam.tenants to rowhouse_admin;
+grant select (id, name, slug, plan, status, time_zone, default_country, settings, created_at, updated_at, deleted_at, xmin) on iam.tenants to rowhouse_viewer;
+grant select on iam.tenants to rowhouse_admin;
 grant select on iam.tenants to rowhouse_system;
 grant select, insert on iam.tenants to rowhouse_definer;
 grant update (name, time_zone, default_country, settings) on iam.tenants to rowhouse_admin;
@@ -4721,6 +4727,8 @@ create table if not exists pipeline.webhook_events (
   raw_body bytea,
   body_byte_count bigint not null default 0 constraint webhook_events_body_byte_count_check check (body_byte_count >= 0),
   headers jsonb not null default '{}' constraint webhook_events_headers_check check (jsonb_typeof(headers) = 'object'),
+  repeated_headers text[],
+  called_urls text[],
   signature text constraint webhook_events_signature_check check (length(signature) <= 2000),
   signed_digest text constraint webhook_events_signed_digest_check check (signed_digest ~ '^[0-9a-f]{64}$'),
   verdict pipeline.webhook_verdict not null default 'received',
@@ -4739,6 +4747,8 @@ comment on column pipeline.webhook_events.raw_body is 'The body, byte for byte, 
 comment on column pipeline.webhook_events.body_byte_count is 'How long the body was when it came.';
 comment on column pipeline.webhook_events.signed_digest is E'@behavior -*\nSHA-256 of what was signed: the same once more is a replay.';
 comment on column pipeline.webhook_events.headers is 'Headers of the call by lower-case name, without cookies and authorization.';
+comment on column pipeline.webhook_events.repeated_headers is E'@behavior -*\nNames of headers that came more than once; until the verdict, which needs them.';
+comment on column pipeline.webhook_events.called_urls is E'@behavior -*\nThe addresses that may have been called, without their unguessable part; until the verdict, which needs them.';
 comment on column pipeline.webhook_events.signature is 'The signature that came with it.';
 comment on column pipeline.webhook_events.is_signature_valid is 'Whether the signature was right; null when the source does not sign, and for duplicates.';
 create unique index if not exists webhook_events_provider_event_id_key
@@ -4748,6 +4758,7 @@ create unique index if not exists webhook_events_signed_digest_key
   on pipeline.webhook_events (tenant_id, webhook_source_id, signed_digest) where signed_digest is not null and verdict = 'valid';
 create index if not exists webhook_events_refused_idx
   on pipeline.webhook_events (tenant_id, webhook_source_id, id) where verdict not in ('received', 'valid', 'unsigned');
+create index if not exists webhook_events_received_idx on pipeline.webhook_events (tenant_id, received_at) where verdict = 'received';
 create index if not exists webhook_events_verdict_idx on pipeline.webhook_events (tenant_id, verdict, id);
 create index if not exists webhook_events_webhook_source_id_idx on pipeline.webhook_events (tenant_id, webhook_source_id, received_at);
 create index if not exists webhook_events_event_type_idx on pipeline.webhook_events (tenant_id, event_type, id);
@@ -4781,7 +4792,7 @@ language plpgsql security definer set search_path to pg_catalog as $$
 begin
   update pipeline.webhook_events e
   set verdict = new.verdict, event_type = new.event_type, provider_event_id = new.provider_event_id, payload = new.payload,
-    signature = new.signature, signed_digest = new.signed_digest,
+    signature = new.signature, signed_digest = new.signed_digest, repeated_headers = null, called_urls = null,
     raw_body = case when new.verdict in ('valid', 'unsigned') or length(e.raw_body) <= 16384 then e.raw_body else substr(e.raw_body, 1, 16384) end
   where e.tenant_id = new.tenant_id and e.id = new.webhook_event_id and e.verdict = 'received';
   if new.verdict in ('valid', 'unsigned') then
@@ -4812,13 +4823,17 @@ create or replace function private.judge_webhook_event(p_event_id uuid, p_verdic
 language plpgsql security definer set search_path to pg_catalog as $$
 declare
   v_source_id uuid;
+  v_earlier text;
   v_verdict text := p_verdict;
   v_payload jsonb;
 begin
-  select e.webhook_source_id into v_source_id from pipeline.webhook_events e
-  where e.tenant_id = app.tenant_id() and e.id = p_event_id and e.verdict = 'received';
+  -- A server that was slow and a worker that took it for dead may both come: the verdict of the first stands.
+  select e.webhook_source_id, e.verdict into v_source_id, v_earlier from pipeline.webhook_events e
+  where e.tenant_id = app.tenant_id() and e.id = p_event_id for update;
   if not found then
-    perform app.raise('NOT_FOUND', format('There is no call %s that waits for a verdict.', p_event_id));
+    perform app.raise('NOT_FOUND', format('There is no call %s.', p_event_id));
+  elsif v_earlier <> 'received' then
+    return v_earlier;
   end if;
   if p_verdict in ('valid', 'unsigned') then
     begin
@@ -4846,7 +4861,7 @@ begin
 end
 $$;
 comment on function private.judge_webhook_event(uuid, text, text, text, text, text, text) is
-  'Writes the verdict on a call of this tenant, once. What came before is a duplicate, or a replay if it has another number; returns which it is.';
+  'Writes the verdict on a call of this tenant, once, and returns it. What came before is a duplicate, or a replay if it has another number.';
 grant execute on function private.judge_webhook_event(uuid, text, text, text, text, text, text) to rowhouse_system;
 revoke all on function private.judge_webhook_event(uuid, text, text, text, text, text, text) from public;
 --! EndIncluded pipeline/webhook_verdicts.sql
@@ -4871,6 +4886,45 @@ grant execute on function private.find_webhook_source(text) to rowhouse_identity
 revoke all on function private.find_webhook_source(text) from public;
 set local role rowhouse_owner;
 --! EndIncluded pipeline/find_webhook_source.sql
+--! Included pipeline/unjudged_webhook_events.sql
+-- Calls that were stored, and whose server stopped before it judged them.
+grant select on pipeline.webhook_events to rowhouse_definer;
+set local role rowhouse_definer;
+create or replace function private.unjudged_webhook_events(p_after_tenant_id uuid, p_after_id uuid, p_limit integer) returns table (tenant_id uuid, id uuid)
+language sql stable security definer set search_path to pg_catalog
+begin atomic
+  select e.tenant_id, e.id from pipeline.webhook_events e
+  join iam.tenants t on t.id = e.tenant_id and t.deleted_at is null and t.status = 'active'
+  where e.verdict = 'received' and e.received_at < now() - interval '1 minute' and (e.tenant_id, e.id) > (p_after_tenant_id, p_after_id)
+  order by e.tenant_id, e.id limit p_limit;
+end;
+comment on function private.unjudged_webhook_events(uuid, uuid, integer) is
+  'Calls that have waited for a verdict for a minute, after one of them. Crosses tenants: one task judges what was left for all of them.';
+grant execute on function private.unjudged_webhook_events(uuid, uuid, integer) to rowhouse_worker;
+revoke all on function private.unjudged_webhook_events(uuid, uuid, integer) from public;
+set local role rowhouse_owner;
+
+create or replace function private.hold_webhook_event(p_event_id uuid) returns table (
+  tenant_id uuid, webhook_source_id uuid, path_token text, scheme text, signature_header text, signature_encoding text, tolerance_seconds integer,
+  event_id_from text, event_type_from text, sealed_secret bytea, previous_sealed_secret bytea,
+  headers jsonb, repeated_headers text[], called_urls text[], raw_body bytea, received_at timestamptz
+)
+language sql volatile security definer set search_path to pg_catalog
+begin atomic
+  select s.tenant_id, s.id, s.path_token, s.signature_scheme::text, s.signature_header, s.signature_encoding::text, s.tolerance_seconds, s.event_id_from,
+    s.event_type_from, k.sealed_secret, case when k.previous_expires_at > e.received_at then k.previous_sealed_secret end,
+    e.headers, coalesce(e.repeated_headers, '{}'), coalesce(e.called_urls, '{}'), coalesce(e.raw_body, ''), e.received_at
+  from pipeline.webhook_events e
+  join pipeline.webhook_sources s on s.tenant_id = e.tenant_id and s.id = e.webhook_source_id
+  left join private.webhook_source_secrets k on k.tenant_id = s.tenant_id and k.webhook_source_id = s.id
+  where e.tenant_id = app.tenant_id() and e.id = p_event_id and e.verdict = 'received'
+  for update of e skip locked;
+end;
+comment on function private.hold_webhook_event(uuid) is
+  'A call of this tenant that waits for its verdict, with what it is judged by: the secrets that counted when it came. Nothing when somebody else judges it.';
+grant execute on function private.hold_webhook_event(uuid) to rowhouse_system;
+revoke all on function private.hold_webhook_event(uuid) from public;
+--! EndIncluded pipeline/unjudged_webhook_events.sql
 --! Included pipeline/change_webhook_source.sql
 create or replace function app.create_webhook_source(p_name text, p_provider text, p_scheme text, p_header text, p_encoding text, p_tolerance integer,
   p_event_id_from text, p_event_type_from text) returns pipeline.webhook_sources
@@ -5408,6 +5462,7 @@ create table if not exists pipeline.automation_runs (
   depth smallint not null default 0 constraint automation_runs_depth_check check (depth >= 0),
   correlation_id uuid not null default uuidv7(),
   decided_by jsonb,
+  is_counted boolean not null default false,
   results jsonb not null default '[]' constraint automation_runs_results_check check (jsonb_typeof(results) = 'array'),
   pipeline_run_id uuid,
   error_code text,
@@ -5431,6 +5486,7 @@ comment on column pipeline.automation_runs.subject_id is 'The row that it is abo
 comment on column pipeline.automation_runs.depth is 'How many automations stand behind what set it going; what it causes has one more.';
 comment on column pipeline.automation_runs.correlation_id is 'Ties it to everything else that had the same cause.';
 comment on column pipeline.automation_runs.decided_by is 'The condition that decided whether it fires, with what was found there, a JSON object.';
+comment on column pipeline.automation_runs.is_counted is E'@behavior -*\nWhether it counts for the rate: of the rows of one event, the first does.';
 comment on column pipeline.automation_runs.results is 'What each action did, in order: [{"verb": …, "arguments": {…}, "id": …}].';
 comment on column pipeline.automation_runs.pipeline_run_id is 'The run of the blueprint that it started.';
 comment on column pipeline.automation_runs.error_code is 'Code of the error that ended it.';
@@ -5442,7 +5498,7 @@ create unique index if not exists automation_runs_webhook_event_id_key on pipeli
   where webhook_event_id is not null and status in ('queued', 'running', 'succeeded');
 create index if not exists automation_runs_automation_id_idx on pipeline.automation_runs (tenant_id, automation_id, created_at);
 -- How often it fired of late is asked at each firing.
-create index if not exists automation_runs_fired_idx on pipeline.automation_runs (tenant_id, automation_id, created_at) where status not in ('skipped', 'refused');
+create index if not exists automation_runs_fired_idx on pipeline.automation_runs (tenant_id, automation_id, created_at) where is_counted;
 create index if not exists automation_runs_status_idx on pipeline.automation_runs (tenant_id, status, id);
 create index if not exists automation_runs_correlation_id_idx on pipeline.automation_runs (tenant_id, correlation_id);
 select ddl.foreign_key('pipeline.automation_runs', 'automation_id', 'pipeline.automations', 'cascade', p_index => false);
@@ -5613,7 +5669,7 @@ end
 $$;
 comment on function pipeline.switch_off_automation(uuid, text) is E'@behavior -*\nSwitches an automation off and says why, in its row and as the event automation.disabled.';
 
-create or replace function pipeline.fire_automation(p_automation pipeline.automations, p_cause pipeline.automation_runs, p_facts jsonb) returns boolean
+create or replace function pipeline.fire_automation(p_automation pipeline.automations, p_cause pipeline.automation_runs, p_facts jsonb, p_fate text default null) returns text
 language plpgsql volatile set search_path to pg_catalog as $$
 declare
   v_claims text[] := pipeline.claims();
@@ -5638,26 +5694,30 @@ begin
     v_status := 'refused';
     v_reason := format('%s automations stand behind this event, and %s is the limit. Automations that set each other going would never end: change their conditions.',
       p_cause.depth, p_automation.depth_limit);
+  elsif p_fate is not null then
+    -- The rows of one event have one fate, and count once.
+    v_status := p_fate;
+    v_reason := case when p_fate = 'refused' then 'It fired too often within a minute, as for the row before.' end;
   else
     -- No more is counted than the limit.
     select count(*) into v_count from (
       select from pipeline.automation_runs r
       where r.tenant_id = p_automation.tenant_id and r.automation_id = p_automation.id and r.created_at > now() - interval '1 minute'
-        and r.created_at >= p_automation.armed_at and r.status not in ('skipped', 'refused') limit p_automation.rate_limit) fired;
+        and r.created_at >= p_automation.armed_at and r.is_counted and r.status <> 'refused' limit p_automation.rate_limit) fired;
     if v_count >= p_automation.rate_limit then
       v_status := 'refused';
       v_reason := format('It fired %s times within a minute, and %s is the limit. Retry it, raise rateLimit, or let conditions choose.', v_count, p_automation.rate_limit);
       select count(*) into v_refused from pipeline.automation_runs r
       where r.tenant_id = p_automation.tenant_id and r.automation_id = p_automation.id and r.created_at > now() - interval '10 minutes'
-        and r.created_at >= p_automation.armed_at and r.status = 'refused' and r.error_code = 'LIMIT_EXCEEDED';
+        and r.created_at >= p_automation.armed_at and r.is_counted and r.status = 'refused';
     end if;
   end if;
   -- What is written about the firing is the automation's own doing, one step further from the cause.
   perform set_config('jwt.claims.actor_id', p_automation.actor_id::text, true), pipeline.note_cause(p_cause.depth + 1, p_cause.correlation_id);
   insert into pipeline.automation_runs (tenant_id, automation_id, status, reason, event_id, webhook_event_id, due_at, subject_type, subject_id, depth, correlation_id,
-    decided_by, error_code, finished_at)
+    decided_by, is_counted, error_code, finished_at)
   values (p_automation.tenant_id, p_automation.id, v_status, v_reason, p_cause.event_id, p_cause.webhook_event_id, p_cause.due_at, p_cause.subject_type, p_cause.subject_id,
-    p_cause.depth, coalesce(p_cause.correlation_id, uuidv7()), pipeline.deciding_condition(v_trace), case when v_refused is not null then 'LIMIT_EXCEEDED' end,
+    p_cause.depth, coalesce(p_cause.correlation_id, uuidv7()), pipeline.deciding_condition(v_trace), v_count is not null, case when v_refused is not null then 'LIMIT_EXCEEDED' end,
     case when v_status <> 'queued' then now() end)
   on conflict do nothing;
   get diagnostics v_count = row_count;
@@ -5667,12 +5727,12 @@ begin
     perform pipeline.switch_off_automation(p_automation.id, 'rate_limited');
   end if;
   perform pipeline.restore_claims(v_claims);
-  return v_count = 1 and v_status = 'queued';
+  return case when v_count = 1 then v_status end;
 end
 $$;
-comment on function pipeline.fire_automation(pipeline.automations, pipeline.automation_runs, jsonb) is
-  E'@behavior -*\nDecides one firing and writes it down: queued, skipped by its conditions, or refused by a limit. At most once for each cause. Returns whether it is queued.';
-grant execute on function pipeline.switch_off_automation(uuid, text), pipeline.fire_automation(pipeline.automations, pipeline.automation_runs, jsonb) to rowhouse_system;
+comment on function pipeline.fire_automation(pipeline.automations, pipeline.automation_runs, jsonb, text) is
+  E'@behavior -*\nDecides one firing and writes it down: queued, skipped by its conditions, or refused by a limit. At most once for each cause. Returns which of these, or null for one that was decided before.';
+grant execute on function pipeline.switch_off_automation(uuid, text), pipeline.fire_automation(pipeline.automations, pipeline.automation_runs, jsonb, text) to rowhouse_system;
 --! EndIncluded pipeline/fire_automation.sql
 --! Included pipeline/fire_automations_for_events.sql
 create or replace function pipeline.fire_automations_for_events(p_event_ids uuid[]) returns integer
@@ -5685,6 +5745,8 @@ declare
   v_ids uuid[];
   v_cause pipeline.automation_runs;
   v_row record;
+  v_status text;
+  v_fate text;
   v_count integer := 0;
 begin
   for v_event in
@@ -5707,6 +5769,7 @@ begin
       v_role := pipeline.lent_role(v_automation);
       v_cause := jsonb_populate_record(null::pipeline.automation_runs, jsonb_build_object('event_id', v_event -> 'id', 'depth', coalesce(v_event -> 'depth', '0'),
         'correlation_id', coalesce(nullif(v_event -> 'correlation_id', 'null'), v_event -> 'id'), 'subject_type', v_event -> 'subject_type'));
+      v_fate := null;
       begin
         for v_row in
           select i.id, s.facts from unnest(case when v_ids = '{}' then array[null::uuid] else v_ids end) with ordinality i (id, n)
@@ -5715,7 +5778,9 @@ begin
           order by i.n
         loop
           v_cause.subject_id := v_row.id;
-          v_count := v_count + pipeline.fire_automation(v_automation, v_cause, v_facts || jsonb_build_object('subject', v_row.facts))::integer;
+          v_status := pipeline.fire_automation(v_automation, v_cause, v_facts || jsonb_build_object('subject', v_row.facts), v_fate);
+          v_fate := coalesce(v_fate, nullif(v_status, 'skipped'));
+          v_count := v_count + coalesce(v_status = 'queued', false)::integer;
         end loop;
       exception
         when transaction_rollback or lock_not_available or insufficient_resources or operator_intervention then
@@ -5759,7 +5824,7 @@ begin
       and pipeline.trigger_fits(a, v_facts)
     order by a.id
   loop
-    v_count := v_count + pipeline.fire_automation(v_automation, v_cause, v_facts)::integer;
+    v_count := v_count + coalesce(pipeline.fire_automation(v_automation, v_cause, v_facts) = 'queued', false)::integer;
   end loop;
   return v_count;
 end
@@ -5784,7 +5849,7 @@ begin
     insert into pipeline.automation_runs (tenant_id, automation_id, status, reason, due_at, finished_at)
     values (v_automation.tenant_id, v_automation.id, 'skipped', 'No worker ran at this time, and missed times are skipped.', p_due_at, now()) on conflict do nothing;
   elsif p_due_at is not null then
-    v_is_queued := pipeline.fire_automation(v_automation, v_cause, jsonb_build_object('schedule', pipeline.schedule_facts(p_due_at, p_was_missed)));
+    v_is_queued := pipeline.fire_automation(v_automation, v_cause, jsonb_build_object('schedule', pipeline.schedule_facts(p_due_at, p_was_missed))) is not distinct from 'queued';
   end if;
   if p_next_run_at is null then
     perform pipeline.switch_off_automation(v_automation.id, 'never_due');
@@ -9120,9 +9185,9 @@ select ddl.tenant_table('lists.connections', p_insert => '{name,description,kind
   p_update => '{name,description,status,config,column_mapping}', p_write_role => 'rowhouse_admin');
 -- That there is such a place, everybody may know; where it is and how one gets in, those who run the tenant's work.
 revoke select on lists.connections from rowhouse_viewer;
-grant select (tenant_id, id, name, description, kind, status, last_tested_at, last_used_at, created_by, created_at, updated_at, deleted_at)
+grant select (tenant_id, id, name, description, kind, status, last_tested_at, last_used_at, created_by, created_at, updated_at, deleted_at, xmin)
   on lists.connections to rowhouse_viewer;
-grant select (config, column_mapping, last_test_error) on lists.connections to rowhouse_manager;
+grant select on lists.connections to rowhouse_manager;
 --! EndIncluded lists/connections.sql
 --! Included lists/connections_config.sql
 create or replace function lists.check_connection_config() returns trigger
@@ -13466,6 +13531,7 @@ declare
   v_tenant text := coalesce(current_setting('jwt.claims.tenant_id', true), '');
   v_event events.events;
   v_table regclass;
+  v_columns text;
   v_rows jsonb;
 begin
   for v_event in
@@ -13478,11 +13544,11 @@ begin
     continue when not exists (
       select from events.webhook_subscriptions s
       where s.tenant_id = v_event.tenant_id and s.status = 'active' and s.deleted_at is null and events.matches_types(v_event.type, s.types));
-    select c.oid into v_table from pg_class c
+    select c.oid, private.shown_columns(c.oid) into v_table, v_columns from pg_class c
     where c.relname = v_event.subject_type and c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text = any (ddl.domain_schemas());
-    continue when v_table is null or private.shown_columns(v_table) is null;
+    continue when v_columns is null;
     execute format('select jsonb_agg(to_jsonb(r) order by r.id) from (select %s from %s t where t.tenant_id = $1 and t.id = any ($2)) r',
-      private.shown_columns(v_table), v_table) into v_rows using v_event.tenant_id, v_event.keys;
+      v_columns, v_table) into v_rows using v_event.tenant_id, v_event.keys;
     if v_rows is not null then
       insert into private.event_rows (tenant_id, event_id, rows) values (v_event.tenant_id, v_event.id, v_rows);
     end if;
@@ -13511,8 +13577,11 @@ grant execute on function private.event_rows_of(uuid[]) to rowhouse_system;
 --! Included events/add_webhook_deliveries.sql
 -- Nothing of a subject overtakes what came before it: a delivery is blocked until the earlier ones are over. An event of several
 -- rows blocks, and waits for, everything of its table. All of this happens under the lock of the subscription's row.
+-- A plan that was made while the table was empty would look through all of it for ever: it goes by the indexes, here and where deliveries
+-- are claimed and settled.
 create or replace function private.unblock_webhook_deliveries(p_tenant_id uuid, p_lanes jsonb) returns void
 language sql security definer set search_path to pg_catalog
+set enable_seqscan to off set enable_bitmapscan to off set enable_hashjoin to off set enable_mergejoin to off
 begin atomic
   with lanes as (
     select distinct l.subscription_id, l.subject_type, l.subject_id from jsonb_to_recordset(p_lanes) l (subscription_id uuid, subject_type text, subject_id uuid)
@@ -13545,7 +13614,11 @@ begin atomic
     and not exists (
       select from events.webhook_deliveries e
       where e.tenant_id = p_tenant_id and e.webhook_subscription_id = n.webhook_subscription_id and e.subject_type = n.subject_type
-        and (n.subject_id is null or e.subject_id = n.subject_id) and e.position < n.position and e.next_attempt_at is not null);
+        and e.subject_id = n.subject_id and e.position < n.position and e.next_attempt_at is not null)
+    and (n.subject_id is not null or not exists (
+      select from events.webhook_deliveries e
+      where e.tenant_id = p_tenant_id and e.webhook_subscription_id = n.webhook_subscription_id and e.subject_type = n.subject_type
+        and e.position < n.position and e.next_attempt_at is not null));
 end;
 comment on function private.unblock_webhook_deliveries(uuid, jsonb) is
   'Lets deliveries go whose earlier ones are over, in lanes of {subscription_id, subject_type, subject_id}. The caller holds the locks of the subscriptions.';
@@ -13610,7 +13683,8 @@ returns table (
   tenant_id uuid, id uuid, subscription_id uuid, url text, event_id uuid, body text, attempt integer, lease text, waited double precision,
   sealed_secret bytea, previous_sealed_secret bytea
 )
-language plpgsql security definer set search_path to pg_catalog as $$
+language plpgsql security definer set search_path to pg_catalog
+set enable_seqscan to off set enable_bitmapscan to off set enable_hashjoin to off set enable_mergejoin to off as $$
 #variable_conflict use_column
 declare
   v_tenant_ids uuid[];
@@ -13707,7 +13781,8 @@ set local role rowhouse_owner;
 --! Included events/settle_webhook_deliveries.sql
 create or replace function private.settle_webhook_deliveries(p_results jsonb, p_disable_days integer, p_disable_deaths integer)
 returns table (delivery_id uuid, status text, is_disabled boolean)
-language plpgsql security definer set search_path to pg_catalog as $$
+language plpgsql security definer set search_path to pg_catalog
+set enable_seqscan to off set enable_bitmapscan to off set enable_hashjoin to off set enable_mergejoin to off as $$
 #variable_conflict use_column
 declare
   v_tenant_id uuid := app.tenant_id();
@@ -13779,8 +13854,9 @@ begin
   delete from events.webhook_deliveries d using (
     select o.tenant_id, o.id from iam.tenants t cross join lateral (
       select x.tenant_id, x.id from events.webhook_deliveries x
-      -- A replay may have made an old one new.
-      where x.tenant_id = t.id and x.status in ('delivered', 'dead') and x.id < app.uuid_at(v_before) and x.updated_at < v_before
+      -- A replay may have made an old one new; what a deleted subscription left will not be sent.
+      where x.tenant_id = t.id and x.id < app.uuid_at(v_before) and x.updated_at < v_before and (x.status in ('delivered', 'dead') or exists (
+        select from events.webhook_subscriptions s where s.tenant_id = x.tenant_id and s.id = x.webhook_subscription_id and s.deleted_at < v_before))
       limit p_limit) o
     limit p_limit
   ) o where d.tenant_id = o.tenant_id and d.id = o.id;
@@ -14202,7 +14278,6 @@ create schema if not exists masked;
 comment on schema masked is 'What stands in for tables and functions in the sessions of masked viewers.';
 revoke all on schema masked from public;
 grant usage on schema masked to rowhouse_viewer_masked;
-grant usage on schema app, iam, pipeline, crm, lists, outreach, inbox, tracking, events, audit to rowhouse_viewer_masked;
 select ddl.masked_all();
 -- These act with the rights of their owner, and tell nothing of contacts.
 set local role rowhouse_definer;
