@@ -65,7 +65,9 @@ function chances(columns: readonly string[], below: (n: number) => number): Reco
  */
 export async function snapshot(db: Client, tables: CatalogueTable[], tenantId: string): Promise<Snapshot> {
   const rows: Snapshot = {};
-  for (const { name } of tables.filter((table) => !["crm.merges", "audit.audit_logs"].includes(table.name))) {
+  for (const { name } of tables.filter(
+    (table) => !["crm.merges", "audit.audit_logs", "events.events"].includes(table.name),
+  )) {
     const found = await db.query<{ id: string; row: unknown }>(
       `select id, to_jsonb(t) - 'updated_at' as row from ${name} t where tenant_id = $1`,
       [tenantId],
